@@ -1,0 +1,1 @@
+"""MQTT in and out: the session with the broker, decoders, ingest, receipts."""

@@ -1,0 +1,44 @@
+"""Decoders: from a topic and a payload to a message of observations.
+
+A decoder is a pure function. It raises Undecodable, and nothing else, for whatever a device
+may send; it is registered here by the topics that it understands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Protocol
+
+from paho.mqtt.client import topic_matches_sub
+
+from gateway.decoders import native
+from gateway.decoders.undecodable import Undecodable
+from tracker.model import Message
+
+
+class Decoder(Protocol):
+    """From a topic, a payload and its reception (epoch ms) to a message."""
+
+    def __call__(self, topic: str, payload: bytes, received: int) -> Message: ...
+
+
+DECODERS: Mapping[str, Decoder] = {
+    "retour/v1/+/events": native.decode_events,
+    "retour/v1/+/presence": native.decode_presence,
+}
+
+
+def decoder_of(topic: str, decoders: Mapping[str, Decoder] = DECODERS) -> Decoder:
+    """The decoder for a topic. Raises Undecodable where there is none."""
+    if (found := decoders.get(_filter_of(topic, tuple(decoders)))) is None:
+        raise Undecodable("unknown_topic", f"no decoder for the topic {topic}")
+    return found
+
+
+@lru_cache(maxsize=100_000)
+def _filter_of(topic: str, filters: tuple[str, ...]) -> str:
+    return next((one for one in filters if topic_matches_sub(one, topic)), "")
+
+
+__all__ = ["DECODERS", "Decoder", "Undecodable", "decoder_of"]

@@ -1,0 +1,10 @@
+"""The one exception of the decoders."""
+
+
+class Undecodable(Exception):
+    """A payload that is no message: a dead letter with this `reason` and `detail`."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail

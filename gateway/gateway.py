@@ -1,0 +1,162 @@
+"""The gateway: deliveries from the session, in micro-batches, through ingest.
+
+Everything happens in one thread. Handing batches to a second one costs more, in waits for the
+interpreter and wake-ups for every acknowledgement, than it gains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from gateway import metrics
+from gateway.ingest import Ingest
+from gateway.session import Session
+from tracker.clocks import Clock
+from tracker.ports import Store, StoreUnavailable
+from tracker.receipts import Receipt
+
+BATCH_AT_MOST = 1_000
+GATHER_S = 0.004  # how long a batch waits for company
+STORE_RETRY_S = (0.1, 0.2, 0.5, 1, 2, 5)
+OUTBOX_EVERY_S = 1.0
+OUTBOX_AT_ONCE = 500
+STALLED_S = 30.0
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether a gateway does its work; `problems` in words, none where all is well."""
+
+    problems: tuple[str, ...]
+
+
+class Gateway:
+    """Runs until it is told to stop, in the thread that calls `run`."""
+
+    def __init__(self, session: Session, ingest: Ingest, store: Store, clock: Clock) -> None:
+        self._session = session
+        self._ingest = ingest
+        self._store = store
+        self._clock = clock
+        self._stopping = False
+        self._failures = 0
+        self._store_error = ""
+        self._next_try = 0.0
+        self._next_outbox = 0.0
+        self._beat = clock.mono()
+        self._connected_at = 0.0
+
+    def run(self, ready: Callable[[], None] = lambda: None) -> None:
+        """Serve until `stop`, then store and acknowledge what is waiting. `ready` is called
+        once, when the subscription stands.
+
+        Raises BrokerRefused where the broker can never be used.
+        """
+        announced = False
+        while not self._stopping:
+            self._turn()
+            if not announced and self._session.connected:
+                announced = True
+                ready()
+        self._drain()
+
+    def stop(self) -> None:
+        """Make `run` return soon. May be called from another thread or a signal handler."""
+        self._stopping = True
+
+    def health(self) -> Health:
+        """What keeps the gateway from its work, if anything."""
+        problems = []
+        if self._clock.mono() - self._beat > STALLED_S:
+            problems.append("the gateway's loop stands still")
+        if not self._session.connected:
+            problems.append("the gateway is not connected to the broker")
+        if self._store_error:
+            problems.append(f"the gateway cannot store: {self._store_error}")
+        return Health(tuple(problems))
+
+    def _turn(self) -> None:
+        """Take in what has come, gather a moment for more, store it."""
+        self._beat = self._clock.mono()
+        waiting = self._session.waiting
+        if not waiting or self._next_try > self._beat:
+            self._session.serve(timeout=0.1, room=BATCH_AT_MOST)
+        gather_until = self._clock.mono() + GATHER_S
+        while waiting and len(waiting) < BATCH_AT_MOST and self._next_try <= self._beat:
+            left = gather_until - self._clock.mono()
+            before = len(waiting)
+            if left <= 0:
+                break
+            self._session.serve(timeout=left, room=BATCH_AT_MOST - before)
+            if len(waiting) == before:
+                break
+        metrics.WAITING.set(len(waiting))
+        if waiting and self._next_try <= self._clock.mono():
+            self._flush()
+        if self._clock.mono() >= self._next_outbox:
+            self._empty_outbox()
+
+    def _flush(self) -> None:
+        """A batch's way, in order. Nothing is acknowledged that has not been committed."""
+        waiting = self._session.waiting
+        batch = [waiting.popleft() for _ in range(min(len(waiting), BATCH_AT_MOST))]
+        started = self._clock.mono()
+        try:
+            receipts = self._ingest(batch)
+        except StoreUnavailable as error:
+            waiting.extendleft(reversed(batch))
+            self._store_failed(str(error))
+            return
+        metrics.COMMIT.observe(self._clock.mono() - started)
+        self._store_works()
+        self._session.acknowledge(batch)
+        self._publish(receipts)
+        self._session.flush()
+        metrics.MESSAGES.inc(len(batch))
+        metrics.BATCH.observe(len(batch))
+
+    def _publish(self, receipts: list[Receipt]) -> None:
+        for receipt in receipts:
+            self._session.publish(receipt.topic, receipt.payload)
+        metrics.RECEIPTS.inc(len(receipts))
+
+    def _store_failed(self, error: str) -> None:
+        pause = STORE_RETRY_S[min(self._failures, len(STORE_RETRY_S) - 1)]
+        if not self._failures:
+            log.error("the store takes nothing; nothing is acknowledged until it does", error=error)
+        self._failures += 1
+        self._store_error = error
+        self._next_try = self._clock.mono() + pause
+        metrics.STORE_FAILURES.inc()
+
+    def _store_works(self) -> None:
+        if self._failures:
+            log.info("the store works again", failed_attempts=self._failures)
+        self._failures = 0
+        self._store_error = ""
+
+    def _empty_outbox(self) -> None:
+        """Publish what other processes left to be published."""
+        self._next_outbox = self._clock.mono() + OUTBOX_EVERY_S
+        if not self._session.connected:
+            return
+        try:
+            with self._store.writing() as tx:
+                if not (messages := tx.outbox(OUTBOX_AT_ONCE)):
+                    return
+                sent = [m.id for m in messages if self._session.publish(m.topic, m.payload)]
+                self._session.flush()
+                tx.sent(sent)
+        except StoreUnavailable as error:
+            self._store_failed(str(error))
+
+    def _drain(self) -> None:
+        while self._session.waiting and not self._failures:
+            self._flush()
+        self._session.close()
+        log.info("gateway stopped")

@@ -1,0 +1,20 @@
+"""What the gateway counts, for Prometheus."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+MESSAGES = Counter("retour_messages", "Messages received from the broker")
+OBSERVATIONS = Counter("retour_observations", "Observations by what became of them", ["outcome"])
+DEAD_LETTERS = Counter("retour_dead_letters", "Messages and events that could not be stored")
+RECEIPTS = Counter("retour_receipts", "Receipts published")
+STALE_ACKS = Counter("retour_stale_acks", "Acknowledgements dropped after a reconnection")
+STORE_FAILURES = Counter("retour_store_failures", "Batches that the store did not take")
+WAITING = Gauge("retour_waiting_messages", "Messages received and not yet stored")
+CONNECTED = Gauge("retour_broker_connected", "1 while subscribed at the broker")
+BATCH = Histogram(
+    "retour_batch_messages", "Messages in a batch", buckets=(1, 3, 10, 30, 100, 300, 1000)
+)
+COMMIT = Histogram(
+    "retour_batch_seconds",
+    "Time from decoding a batch to its commit",
+    buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10),
+)

@@ -1,0 +1,282 @@
+"""The session with the broker: paho-mqtt, driven from one thread without a loop of its own.
+
+A message is acknowledged when we say so, not when paho has it. Sessions persist: what the
+broker holds for us while we are away it delivers when we return. After a session is lost the
+broker uses its message numbers anew, so every message carries the connection's epoch, and an
+acknowledgement from an older epoch is dropped: the broker will deliver that message again.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, NoReturn
+
+import paho.mqtt.client as paho
+import structlog
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from gateway import metrics
+from gateway.broker_url import BrokerUrl
+from tracker.clocks import Clock
+
+KEEPALIVE_S = 60
+SESSION_EXPIRY_S = 7 * 86_400  # longer than the worst outage, or the broker forgets its queue
+CONNECT_TIMEOUT_S = 5
+RETRY_S = (0.2, 0.5, 1, 2, 5, 10)  # between attempts to connect; the last one repeats
+WAITING_AT_MOST = 20_000  # messages held; a broker without a window stops here at the socket
+
+log = structlog.get_logger()
+
+
+class BrokerRefused(Exception):
+    """The broker cannot be used as it is set up; the text says what to change."""
+
+
+class Delivery(NamedTuple):
+    """A message as it came: `received` by the domain's clock (epoch ms), `mid` the broker's
+    number for it within the connection `epoch`."""
+
+    topic: str
+    payload: bytes
+    received: int
+    qos: int
+    mid: int
+    epoch: int
+
+
+class Session:
+    """A persistent session of one client id. Not thread-safe: one thread calls everything."""
+
+    def __init__(
+        self,
+        broker: BrokerUrl,
+        client_id: str,
+        topics: Iterable[str],
+        clock: Clock,
+        *,
+        window: int,
+        mqtt5: bool = True,
+    ) -> None:
+        if not client_id:
+            raise BrokerRefused("a session needs a client id, or the broker forgets its queue")
+        self.waiting: deque[Delivery] = deque()
+        self.connected = False  # and subscribed
+        self._broker = broker
+        self._topics = [(topic, 1) for topic in topics]
+        self._clock = clock
+        self._window = window
+        self._epoch = 0
+        self._online = False  # between CONNACK and disconnection; `connected` is subscribed
+        self._attempts = 0
+        self._next_attempt = 0.0
+        self._failed: str | None = None
+        self._mqtt5 = mqtt5
+        self._client = self._make_client(client_id)
+
+    def _make_client(self, client_id: str) -> paho.Client:
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            clean_session=None if self._mqtt5 else False,
+            protocol=MQTTProtocolVersion.MQTTv5 if self._mqtt5 else MQTTProtocolVersion.MQTTv311,
+            manual_ack=True,
+        )
+        client.connect_timeout = CONNECT_TIMEOUT_S
+        if self._broker.user:
+            client.username_pw_set(self._broker.user, self._broker.password)
+        if self._broker.tls:
+            self._use_tls(client)
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        client.on_disconnect = self._on_disconnect
+        # Says that we watch the socket: else paho writes each packet by itself, at once.
+        client.on_socket_register_write = lambda *_: None
+        return client
+
+    def _use_tls(self, client: paho.Client) -> None:
+        try:
+            context = ssl.create_default_context(cafile=self._broker.ca)
+        except (OSError, ssl.SSLError) as error:
+            raise BrokerRefused(
+                f"cannot read the certificates {self._broker.ca}: {error}"
+            ) from None
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        client.tls_set_context(context)
+
+    def serve(self, timeout: float, room: int) -> None:
+        """Wait up to `timeout` seconds for traffic and handle it: take in at most `room`
+        messages, answer pings, connect again where the connection is gone.
+
+        Raises BrokerRefused where trying again cannot help.
+        """
+        if self._failed:
+            self._refuse()
+        sock = self._client.socket()
+        if sock is None:
+            self._connect_when_due(timeout)
+            return
+        reads = [sock] if len(self.waiting) < WAITING_AT_MOST else []
+        writes = [sock] if self._client.want_write() else []
+        try:
+            readable, writable, _ = select.select(reads, writes, [], timeout)
+        except (OSError, ValueError):
+            readable = writable = []
+        if writable:
+            self._client.loop_write()
+        if readable:
+            self._read(room)
+        self._client.loop_misc()
+        if self._failed:
+            self._refuse()
+
+    def _read(self, room: int) -> None:
+        waiting = self.waiting
+        full = len(waiting) + room
+        while len(waiting) < full:
+            before = len(waiting)
+            # One packet at a time is all that paho reads; nothing more to read adds nothing.
+            if self._client.loop_read() != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                return
+            if len(waiting) == before:
+                return
+
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """Acknowledge messages in the order in which they came, unless the connection that
+        brought them is gone."""
+        stale = 0
+        for delivery in deliveries:
+            if delivery.epoch != self._epoch or not self._online:
+                stale += 1
+            elif delivery.qos:
+                self._client.ack(delivery.mid, delivery.qos)
+        if stale:
+            metrics.STALE_ACKS.inc(stale)
+            log.info("acknowledgements dropped: the connection is a newer one", messages=stale)
+
+    def publish(self, topic: str, payload: bytes) -> bool:
+        """Publish at QoS 0; False where there is no connection to publish on."""
+        return self.connected and self._client.publish(topic, payload).rc == 0
+
+    def flush(self) -> None:
+        """Write out what is queued, in as few segments as the network takes."""
+        sock = self._client.socket()
+        if sock is None or not self._client.want_write():
+            return
+        _cork(sock, True)
+        self._client.loop_write()
+        if (sock := self._client.socket()) is not None:
+            _cork(sock, False)
+
+    def close(self) -> None:
+        """Leave the broker; the session, and what it queues for us, stays."""
+        if self._client.socket() is not None:
+            self.flush()
+            self._client.disconnect()
+            self._client.loop_write()
+
+    def _connect_when_due(self, timeout: float) -> None:
+        wait = self._next_attempt - self._clock.mono()
+        if wait > 0:
+            select.select([], [], [], min(wait, timeout))
+            return
+        pause = RETRY_S[min(self._attempts, len(RETRY_S) - 1)]
+        try:
+            self._connect()
+        except (OSError, ValueError) as error:
+            if self._attempts == 0:
+                log.warning(
+                    "no connection to the broker", broker=str(self._broker), error=str(error)
+                )
+            if isinstance(error, ssl.SSLCertVerificationError):
+                self._failed = f"{self._broker} shows a certificate that is not trusted: {error}"
+        self._attempts += 1
+        self._next_attempt = self._clock.mono() + pause
+
+    def _connect(self) -> None:
+        if self._epoch or self._attempts:
+            self._client.reconnect()
+            return
+        options: dict[str, Any] = {}
+        if self._mqtt5:
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            properties.SessionExpiryInterval = SESSION_EXPIRY_S
+            properties.ReceiveMaximum = self._window
+            # paho's default wipes the session with the first CONNECT of every process
+            options = {"clean_start": False, "properties": properties}
+        self._client.connect(self._broker.host, self._broker.port, KEEPALIVE_S, **options)
+
+    def _on_connect(
+        self, _c: Any, _u: Any, flags: Any, reason: ReasonCode, properties: Properties | None
+    ) -> None:
+        if reason.is_failure:
+            self._on_refusal(reason)
+            return
+        self._epoch += 1
+        self._attempts = 0
+        self._online = True
+        if flags.session_present:
+            self.waiting.clear()  # the broker delivers these again, with numbers that count
+        expiry = getattr(properties, "SessionExpiryInterval", SESSION_EXPIRY_S)
+        if expiry == 0:
+            self._failed = f"{self._broker} keeps no sessions: allow persistent ones there"
+            return
+        sock: Any = self._client.socket()
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._client.subscribe(self._topics)
+        log.info("connected", broker=str(self._broker), session_present=flags.session_present)
+
+    def _on_refusal(self, reason: ReasonCode) -> None:
+        text = str(reason)
+        if text in ("Unsupported protocol version", "Client identifier not valid"):
+            self._failed = f"{self._broker}: {text}; try RETOUR_MQTT_VERSION=3.1.1"
+        elif text in ("Bad user name or password", "Not authorized", "Banned"):
+            self._failed = f"{self._broker}: {text}; see RETOUR_MQTT_URL"
+        else:
+            log.warning("the broker refuses the connection", reason=text)
+
+    def _on_subscribe(
+        self, _c: Any, _u: Any, _mid: int, reasons: list[ReasonCode], _p: Any
+    ) -> None:
+        refused = [
+            t for (t, _), reason in zip(self._topics, reasons, strict=False) if reason.is_failure
+        ]
+        if refused:
+            self._failed = f"{self._broker} refuses the subscription to {', '.join(refused)}"
+            return
+        self.connected = True
+        metrics.CONNECTED.set(1)
+
+    def _on_message(self, _c: Any, _u: Any, message: paho.MQTTMessage) -> None:
+        self.waiting.append(
+            Delivery(
+                message.topic,
+                bytes(message.payload),
+                self._clock.now(),
+                message.qos,
+                message.mid,
+                self._epoch,
+            )
+        )
+
+    def _on_disconnect(self, _c: Any, _u: Any, _f: Any, reason: ReasonCode, _p: Any) -> None:
+        if self.connected:
+            log.warning("disconnected", broker=str(self._broker), reason=str(reason))
+        self.connected = self._online = False
+        metrics.CONNECTED.set(0)
+
+    def _refuse(self) -> NoReturn:
+        raise BrokerRefused(self._failed)
+
+
+def _cork(sock: Any, on: bool) -> None:
+    """Hold segments back while many small packets are written (Linux); a hint, no need."""
+    if hasattr(socket, "TCP_CORK"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, int(on))

@@ -1,0 +1,245 @@
+"""The values of the domain. All frozen; times are epoch milliseconds UTC.
+
+The values that pass by the thousand each second are named tuples: a frozen dataclass costs
+six times as much to make.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import orjson
+
+
+class Kind(StrEnum):
+    """What sort of thing was observed."""
+
+    FIX = "fix"
+    READ = "read"
+    SENSOR = "sensor"
+    STATUS = "status"
+    PRESENCE = "presence"
+    OTHER = "other"
+
+
+class Fix(NamedTuple):
+    """A position. `lat`, `lon` in degrees WGS 84, `acc` in metres, `speed` in m/s,
+    `heading` in degrees from north; `extra` holds what the device sent besides."""
+
+    lat: float
+    lon: float
+    acc: float | None = None
+    speed: float | None = None
+    heading: float | None = None
+    extra: Mapping[str, Any] | None = None
+
+
+class Read(NamedTuple):
+    """An RFID tag seen by a reader. `tag` is a tag id (see `tracker.epc`), `rssi` in dBm,
+    `count` how often the tag answered within this event."""
+
+    tag: str
+    antenna: int | None = None
+    rssi: float | None = None
+    count: int | None = None  # type: ignore[assignment]  # shadows tuple.count, never used
+    extra: Mapping[str, Any] | None = None
+
+
+class Values(NamedTuple):
+    """Named values of a sensor, a status, or of keys that Retour does not know yet.
+
+    Known sensors: `battery` 0-1, `temperature` degrees Celsius, `shock` g."""
+
+    values: Mapping[str, Any]
+
+
+class Presence(NamedTuple):
+    """A device's connection: number `conn` of its boot came up (`online`) or broke."""
+
+    online: bool
+    conn: int
+
+
+What = Fix | Read | Values | Presence
+_SHAPES: dict[Kind, type[Fix | Read | Values | Presence]] = {
+    Kind.FIX: Fix,
+    Kind.READ: Read,
+    Kind.SENSOR: Values,
+    Kind.STATUS: Values,
+    Kind.PRESENCE: Presence,
+    Kind.OTHER: Values,
+}
+
+
+def body_of(what: What) -> bytes:
+    """The canonical JSON of an observed value: what the log stores and the digest covers.
+
+    >>> body_of(Fix(50.1, 4.2, 7.5))
+    b'{"acc":7.5,"lat":50.1,"lon":4.2}'
+    """
+    # Tried in the order of how often they come: this stands in the hot path.
+    fields = what.values if isinstance(what, Values) else _present(what)
+    return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
+
+
+def _present(what: Fix | Read | Presence) -> dict[str, Any]:
+    return {
+        name: value for name, value in zip(what._fields, what, strict=True) if value is not None
+    }
+
+
+def what_of(kind: Kind, body: bytes | str) -> What:
+    """The observed value behind its canonical JSON: the inverse of `body_of`.
+
+    >>> what_of(Kind.FIX, b'{"acc":7.5,"lat":50.1,"lon":4.2}')
+    Fix(lat=50.1, lon=4.2, acc=7.5, speed=None, heading=None, extra=None)
+    """
+    fields = orjson.loads(body)
+    shape = _SHAPES[kind]
+    return Values(fields) if shape is Values else shape(**fields)
+
+
+class Observation(NamedTuple):
+    """One row of the observation log: what a device saw, and when.
+
+    `subject` is what was seen: the tag of a read, otherwise the device itself; bindings lead
+    from it to an asset. `stamp` is the device's own time stamp, `at` the event time corrected
+    for a clock that runs ahead, `sent` and `received` when the message left and came in.
+    `event` is its place in the message; `key` identifies it for ever, `digest` its content.
+    """
+
+    key: bytes
+    digest: bytes
+    kind: Kind
+    subject: str
+    device: str
+    boot: str | None
+    seq: int | None
+    event: int
+    stamp: int
+    at: int
+    sent: int | None
+    received: int
+    body: bytes
+    what: What
+
+
+def event_key(*natural: str) -> bytes:
+    """The key of an event: BLAKE2b-128 of format, natural key, index and kind.
+
+    The parts must hold no control character, which the separator is.
+
+    >>> event_key("native", "trk-1", "9f3a01c2", "1041", "0", "fix").hex()
+    '15acfcc82ad2ea0b7a76c5c1b1dd33e6'
+    """
+    return blake2b("\x1f".join(natural).encode(), digest_size=16).digest()
+
+
+def content_digest(stamp: int, body: bytes) -> bytes:
+    """What tells two events with one key apart: their stamp and content, never when sent."""
+    return blake2b(b"%d\x1f%b" % (stamp, body), digest_size=16).digest()
+
+
+class Reject(NamedTuple):
+    """An event of a message that could not be read: its place in the message and why not."""
+
+    event: int
+    reason: str
+    detail: str
+
+
+class Message(NamedTuple):
+    """A decoded message: the observations it carries, and the events of it that are none.
+
+    `boot` and `seq` are None in formats without receipts; `first` is the oldest sequence
+    number that the device still holds. `topic` and `payload` are kept for dead letters.
+    """
+
+    device: str
+    boot: str | None
+    seq: int | None
+    first: int | None
+    sent: int | None
+    received: int
+    observations: list[Observation]
+    rejects: list[Reject]
+    topic: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """Something received that cannot be stored, kept whole (up to a size) with its reason."""
+
+    key: bytes
+    received: int
+    topic: str
+    device: str | None
+    boot: str | None
+    seq: int | None
+    event: int | None
+    reason: str
+    detail: str
+    payload: bytes
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """An observation that is held back, with its reason, until a person decides."""
+
+    observation: Observation
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderPlace:
+    """Where a fixed reader stands: degrees WGS 84, and how far its reads may be off (m)."""
+
+    lat: float
+    lon: float
+    acc: float
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A registered device. `recording` marks a replayed recording (its stamps may be of any
+    age), `place` a fixed reader's, `first_received` when its first message ever came in."""
+
+    id: str
+    kind: str
+    recording: bool = False
+    place: ReaderPlace | None = None
+    first_received: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A reusable thing on its way there and back."""
+
+    id: str
+    kind: str = "asset"
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """From `since` up to but not at `until` (None: open), `subject` (a tag id or a device)
+    tells about `asset`."""
+
+    asset: str
+    subject: str
+    since: int | None = None
+    until: int | None = None
+
+    def holds_at(self, at: int) -> bool:
+        """Whether this binding holds at an event time.
+
+        >>> Binding("A1", "trk-1", since=10, until=20).holds_at(20)
+        False
+        """
+        return (self.since is None or self.since <= at) and (self.until is None or at < self.until)

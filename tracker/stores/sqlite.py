@@ -1,0 +1,102 @@
+"""SQLite: the embedded default. One file, one writer at a time, readers that never wait."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, exc
+
+from tracker.ports import StoreRefused, StoreUnavailable
+from tracker.stores import upgrade
+from tracker.stores.cache import Cache
+from tracker.stores.reader import SqlReader
+from tracker.stores.writer import SqlWriter
+
+BUSY_MS = 2_000  # how long a transaction waits for another process's, before it tries anew
+WAL_PAGES = 4_000  # a checkpoint every 16 MB: fewer, larger ones cost less than many
+
+
+class SqliteStore:
+    """A database file. Creates and migrates it when opened.
+
+    Raises StoreRefused where the file cannot be used, saying why.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._cache = Cache()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._engine = _engine(path)
+            self._migrate()
+        except (OSError, exc.DatabaseError) as error:
+            raise StoreRefused(f"cannot open the database {path}: {_cause(error)}") from error
+
+    def _migrate(self) -> None:
+        with self._engine.connect() as connection:
+            upgrade.refuse_newer(connection)
+            if upgrade.current(connection) == upgrade.newest():
+                return
+        with self._transaction(writes=True) as connection:
+            upgrade.upgrade(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[SqlWriter]:
+        """One transaction that writes: BEGIN IMMEDIATE, committed with a synced log."""
+        try:
+            with self._transaction(writes=True) as connection:
+                yield SqlWriter(connection, self._cache)
+        except BaseException:
+            self._cache.forget()  # it may remember what was never committed
+            raise
+
+    @contextmanager
+    def reading(self) -> Iterator[SqlReader]:
+        """One transaction that reads a single state of the database."""
+        with self._transaction(writes=False) as connection:
+            yield SqlReader(connection)
+
+    @contextmanager
+    def _transaction(self, writes: bool) -> Iterator[Connection]:
+        try:
+            with self._engine.connect() as plain:
+                connection = plain.execution_options(writes=writes)
+                with connection.begin():
+                    yield connection
+        except exc.OperationalError as error:
+            raise StoreUnavailable(f"{self.path}: {_cause(error)}") from error
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+
+def _engine(path: Path) -> Engine:
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_MS / 1000})
+
+    @event.listens_for(engine, "connect")
+    def configure(dbapi: sqlite3.Connection, _record: Any) -> None:
+        dbapi.isolation_level = None  # we say BEGIN ourselves, below
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            f"wal_autocheckpoint={WAL_PAGES}",
+            "cache_size=-65536",
+        ):
+            dbapi.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _cause(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error)

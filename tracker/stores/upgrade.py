@@ -1,0 +1,49 @@
+"""Migrations: bring a database to this version's schema, or say how far it is from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from tracker.ports import StoreRefused
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def newest() -> str:
+    """The revision that this version of Retour needs."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    assert head is not None  # migrations ship with the package
+    return head
+
+
+def current(connection: Connection) -> str | None:
+    """The revision a database is at; None where it is empty."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def refuse_newer(connection: Connection) -> None:
+    """Raise StoreRefused where a newer Retour has migrated the database."""
+    at = current(connection)
+    known = {step.revision for step in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if at is not None and at not in known:
+        raise StoreRefused(
+            f"the database is at revision {at}, which this version of Retour does not know: "
+            "use the version that wrote it, or a newer one"
+        )
+
+
+def upgrade(connection: Connection) -> None:
+    """Migrate to the newest revision, within the connection's transaction."""
+    refuse_newer(connection)
+    command.upgrade(_config(connection), "head")

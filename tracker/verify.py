@@ -1,0 +1,85 @@
+"""The promise, audited: refold everything from nothing and compare; find what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tracker.fold import encode, fold
+from tracker.ports import Reader
+from tracker.receipts import Progress, Span
+
+
+@dataclass(slots=True)
+class Report:
+    """What `retour verify` found. `differences` and the faults after it must be zero."""
+
+    observations: int = 0
+    assets: int = 0
+    differences: list[str] = field(default_factory=list)
+    duplicates: int = 0
+    receipted_but_missing: int = 0
+    broken_links: int = 0
+    receipt_holes: int = 0
+    lost_by_devices: int = 0
+    dead_letters: int = 0
+    quarantined: int = 0
+
+    @property
+    def sound(self) -> bool:
+        """Whether the promise holds on this database."""
+        faults = self.duplicates + self.receipted_but_missing + self.broken_links
+        return not self.differences and faults == 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """For printing, with `sound` first."""
+        return {"sound": self.sound, **asdict(self)}
+
+
+def verify(
+    reader: Reader, progress: Callable[[int, int], None] = lambda _done, _all: None
+) -> Report:
+    """Audit the database behind `reader`. `progress` is told assets done and assets in all."""
+    counts = reader.counts()
+    report = Report(
+        observations=counts["log"],
+        dead_letters=counts["dead_letters"],
+        quarantined=counts["quarantine"],
+        duplicates=reader.duplicates(),
+        broken_links=reader.broken_links(),
+    )
+    _compare_beliefs(reader, report, progress)
+    for boot, at in reader.progress():
+        report.receipt_holes += sum(hole.high - hole.low + 1 for hole in at.holes)
+        report.lost_by_devices += sum(span.high - span.low + 1 for span in at.lost)
+        report.receipted_but_missing += unkept(at, reader.kept(boot))
+    return report
+
+
+def _compare_beliefs(reader: Reader, report: Report, progress: Callable[[int, int], None]) -> None:
+    places = reader.places()
+    stored = {belief.asset for belief in reader.beliefs()}
+    assets = sorted(stored.union(reader.bound_assets()))
+    report.assets = len(assets)
+    for n, asset in enumerate(assets, 1):
+        belief = reader.belief(asset)
+        refolded = fold(None, asset, reader.history(asset), places)
+        if (belief and encode(belief)) != (refolded and encode(refolded)):
+            report.differences.append(asset)
+        progress(n, len(assets))
+
+
+def unkept(progress: Progress, kept: Iterable[int]) -> int:
+    """How many numbers are accounted for and yet not kept. `kept` is in ascending order.
+
+    >>> unkept(Progress(top=3), [0, 1, 3])
+    1
+    """
+    spans = progress.accounted()
+    accounted = sum(span.high - span.low + 1 for span in spans)
+    return accounted - sum(1 for seq in kept if _within(spans, seq))
+
+
+def _within(spans: list[Span], seq: int) -> bool:
+    return any(span.low <= seq <= span.high for span in spans)
