@@ -1,14 +1,19 @@
-"""Benchmarks of the gateway, each beside bare paho in the same run."""
+"""`retour bench ingest`: the gateway beside bare paho, both draining one queue of one broker.
+
+- *bare*: paho alone, its own loop, every message acknowledged by hand.
+- *tuned*: paho alone, but read and written as the gateway's session does it.
+- *gateway*: everything: decoded, logged, folded, committed, acknowledged, receipted.
+"""
 
 from __future__ import annotations
 
-import json
 import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,57 +23,103 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from gateway.bench_load import Load, latencies
 from gateway.broker_url import BrokerUrl
+from gateway.decoders import DECODERS
 from gateway.gateway import Gateway
 from gateway.ingest import Ingest
 from gateway.mosquitto import Mosquitto
-from gateway.session import Session
+from gateway.running import Parts, Running
+from gateway.session import Delivery, Session
 from tracker.clocks import SystemClock
+from tracker.model import Asset, Device
 from tracker.ports import Store
+from tracker.receipts import Receipt
+from tracker.registry import bind_device, bind_tag, register_asset, register_device
 from tracker.stamps import StampPolicy
 
-TOPICS = ("retour/v1/+/events", "retour/v1/+/presence")
 WINDOW = 1_000
-WITHIN_S = 600
+WITHIN_S = 1_800
+LATENCY_RATE = 1_000
+LATENCY_MESSAGES = 10_000
+
+OpenStore = Callable[[Path], Store]
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
-    """Messages to drain: `devices` take turns, each message has `events` of a kind."""
+class Round:
+    """Messages a second, three ways, of one round."""
 
-    messages: int
-    devices: int
-    events: int
-    kind: str
+    bare: float
+    tuned: float
+    gateway: float
+
+
+def bench_ingest(open_store: OpenStore, messages: int, rounds: int, waiting: int) -> dict[str, Any]:
+    """Medians over some rounds, for one event a message from 1,000 devices and for 50 reads a
+    message; then the latency from publishing to the receipt at 1,000 messages a second, and,
+    where `waiting` is given, the memory used with so many messages queued."""
+    single = Load(messages, devices=1_000, events=1, kind="fix")
+    many = Load(max(messages // 20, 100), devices=1_000, events=50, kind="read")
+    result = {**_drained(open_store, single, rounds)}
+    result["reads_50"] = _drained(open_store, many, rounds)
+    result["latency_ms"] = _latency(open_store)
+    if waiting:
+        result["waiting"] = _memory(open_store, waiting)
+    return result
+
+
+def _drained(open_store: OpenStore, load: Load, rounds: int) -> dict[str, Any]:
+    done = [_round(open_store, load) for _ in range(rounds)]
+    return {
+        "ratio": _median(r.gateway / r.bare for r in done),
+        "events_ratio": _median(r.gateway * load.events / r.bare for r in done),
+        "ratio_to_tuned": _median(r.gateway / r.tuned for r in done),
+        "bare_per_s": _median(r.bare for r in done),
+        "tuned_per_s": _median(r.tuned for r in done),
+        "gateway_per_s": _median(r.gateway for r in done),
+        "messages": load.messages,
+        "events_per_message": load.events,
+        "rounds": rounds,
+    }
+
+
+def _round(open_store: OpenStore, load: Load) -> Round:
+    with tempfile.TemporaryDirectory() as name, Mosquitto(Path(name)) as broker:
+        queue_up(broker, "bare", load)
+        bare = drain_bare(broker, load)
+        queue_up(broker, "tuned", load)
+        tuned = drain_tuned(broker, load)
+        queue_up(broker, "gateway", load)
+        store = open_store(Path(name) / "retour.db")
+        register(store, load)
+        return Round(bare, tuned, drain_gateway(broker, load, store))
 
 
 def drain_bare(broker: Mosquitto, load: Load) -> float:
     """Messages a second that paho alone receives and acknowledges."""
-    client = _client("bare", broker, manual_ack=True)
+    client = _client("bare", broker)
     seen, started, ended = 0, 0.0, 0.0
 
-    def on_message(c: paho.Client, _u: Any, message: paho.MQTTMessage) -> None:
+    def on_message(_c: paho.Client, _u: Any, message: paho.MQTTMessage) -> None:
         nonlocal seen, started, ended
         if not seen:
             started = time.perf_counter()
         seen += 1
-        c.ack(message.mid, message.qos)
+        client.ack(message.mid, message.qos)
         if seen == load.messages:
             ended = time.perf_counter()
 
     client.on_message = on_message
-    deadline = time.monotonic() + WITHIN_S
-    while not ended and time.monotonic() < deadline:
-        client.loop(0.1)
+    _loop_until(client, lambda: bool(ended))
     client.disconnect()
     return load.messages / (ended - started)
 
 
 def drain_tuned(broker: Mosquitto, load: Load) -> float:
-    """The same, with paho driven as the gateway drives it: all that has come, then the acks."""
-    session = Session(BrokerUrl.parse(broker.url), "tuned", TOPICS, SystemClock(), window=WINDOW)
-    left = load.messages
-    started = 0.0
+    """The same with all that has come read at once, and its acknowledgements written at once."""
+    session = Session(_url(broker), "tuned", DECODERS, SystemClock(), window=WINDOW)
+    left, started = load.messages, 0.0
     while left:
         session.serve(0.1, WINDOW)
         if session.waiting and not started:
@@ -78,111 +129,120 @@ def drain_tuned(broker: Mosquitto, load: Load) -> float:
         session.acknowledge(batch)
         session.flush()
         left -= len(batch)
+    ended = time.perf_counter()
     session.close()
-    return load.messages / (time.perf_counter() - started)
+    return load.messages / (ended - started)
 
 
-class _Counted:
-    """An Ingest that notes when the first batch came and the last was committed."""
+class _Timed(Ingest):
+    """An ingest that notes when its first message came, and ends when it has stored so many."""
 
-    def __init__(self, ingest: Ingest, messages: int, done: Callable[[], None]) -> None:
-        self._ingest, self._left, self._done = ingest, messages, done
-        self.first = 0.0
+    def __init__(self, store: Store, messages: int) -> None:
+        super().__init__(store, StampPolicy())
+        self.left = messages
+        self.started = 0  # epoch ms
+        self.when_done: Callable[[], None] = lambda: None
 
-    def __call__(self, deliveries: Any) -> Any:
-        receipts = self._ingest(deliveries)
-        self._left -= len(deliveries)
-        if self._left <= 0:
-            self._done()
+    def __call__(self, deliveries: Sequence[Delivery]) -> list[Receipt]:
+        self.started = self.started or deliveries[0].received
+        receipts = super().__call__(deliveries)
+        self.left -= len(deliveries)
+        if self.left <= 0:
+            self.when_done()
         return receipts
 
 
 def drain_gateway(broker: Mosquitto, load: Load, store: Store) -> float:
-    """Messages a second through the whole gateway: stored, folded, acknowledged, receipted."""
+    """Messages a second through the whole gateway."""
     clock = SystemClock()
-    session = Session(BrokerUrl.parse(broker.url), "gateway", TOPICS, clock, window=WINDOW)
-    counted = _Counted(Ingest(store, StampPolicy()), load.messages, lambda: gateway.stop())
-    gateway = Gateway(session, counted, store, clock)  # type: ignore[arg-type]
-    started = 0.0
+    session = Session(_url(broker), "gateway", DECODERS, clock, window=WINDOW)
+    ingest = _Timed(store, load.messages)
+    gateway = Gateway(session, ingest, store, clock)
+    ingest.when_done = gateway.stop
+    gateway.run()
+    return load.messages / (clock.now() - ingest.started) * 1_000
 
-    def ready() -> None:
-        nonlocal started
-        started = time.perf_counter()
 
-    gateway.run(ready)
-    return load.messages / (time.perf_counter() - started)
+def register(store: Store, load: Load) -> None:
+    """Every device on an asset of its own; where tags are read, they are bound as well."""
+    with store.writing() as tx:
+        for n in range(load.devices):
+            register_device(tx, Device(load.device(n), "tracker"), StampPolicy())
+            register_asset(tx, Asset(f"asset-{n}"))
+            bind_device(tx, f"asset-{n}", load.device(n))
+        for n, epc in enumerate(load.epcs()):
+            bind_tag(tx, f"asset-{n}", epc)
 
 
 def queue_up(broker: Mosquitto, client_id: str, load: Load) -> None:
     """Make a session at the broker, leave it, and publish the load into its queue."""
-    client = _client(client_id, broker, manual_ack=True)
-    done = False
-
-    def subscribed(*_: Any) -> None:
-        nonlocal done
-        done = True
-
-    client.on_subscribe = subscribed
-    deadline = time.monotonic() + 10
-    while not client.is_connected() and time.monotonic() < deadline:
-        client.loop(0.1)
-    client.subscribe([(topic, 1) for topic in TOPICS])
-    while not done and time.monotonic() < deadline:
-        client.loop(0.1)
+    client = _client(client_id, broker)
+    subscribed: list[bool] = []
+    client.on_subscribe = lambda *_: subscribed.append(True)
+    _loop_until(client, client.is_connected)
+    client.subscribe([(topic, 1) for topic in DECODERS])
+    _loop_until(client, lambda: bool(subscribed))
     client.disconnect()
-    command = [sys.executable, "-m", "gateway.bench", str(broker.port), json.dumps(vars_of(load))]
+    command = [sys.executable, "-m", "gateway.bench_load", str(broker.port), load.as_json()]
     subprocess.run(command, check=True, timeout=WITHIN_S)  # noqa: S603
 
 
-def vars_of(load: Load) -> dict[str, Any]:
-    return {n: getattr(load, n) for n in ("messages", "devices", "events", "kind")}
+def _latency(open_store: OpenStore) -> dict[str, Any]:
+    """Publish at a steady rate, and time each message from its publishing to its receipt."""
+    load = Load(LATENCY_MESSAGES, devices=1_000, events=1, kind="fix")
+    with tempfile.TemporaryDirectory() as name, Mosquitto(Path(name)) as broker:
+        store = open_store(Path(name) / "retour.db")
+        register(store, load)
+        gateway = Parts(store, SystemClock(), StampPolicy(), "gateway").gateway(_url(broker))
+        with Running(gateway) as running:
+            running.wait_until_ready()
+            times = sorted(latencies(broker.port, load, LATENCY_RATE))
+    return {
+        "rate_per_s": LATENCY_RATE,
+        "messages": len(times),
+        "p50": round(times[len(times) // 2] * 1000, 1),
+        "p99": round(times[len(times) * 99 // 100] * 1000, 1),
+        "max": round(times[-1] * 1000, 1),
+    }
 
 
-def _client(client_id: str, broker: Mosquitto, manual_ack: bool) -> paho.Client:
+def _memory(open_store: OpenStore, waiting: int) -> dict[str, Any]:
+    """The most memory this process has used, once it has drained so many queued messages."""
+    load = Load(waiting, devices=1_000, events=1, kind="fix")
+    with tempfile.TemporaryDirectory() as name, Mosquitto(Path(name)) as broker:
+        queue_up(broker, "gateway", load)
+        store = open_store(Path(name) / "retour.db")
+        register(store, load)
+        rate = drain_gateway(broker, load, store)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {"messages": waiting, "peak_mb": round(peak / 1024), "per_s": round(rate)}
+
+
+def _client(client_id: str, broker: Mosquitto) -> paho.Client:
     client = paho.Client(
         CallbackAPIVersion.VERSION2,
         client_id=client_id,
         protocol=MQTTProtocolVersion.MQTTv5,
-        manual_ack=manual_ack,
+        manual_ack=True,
     )
     properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-    properties.SessionExpiryInterval = 3600
+    properties.SessionExpiryInterval = 3_600
     properties.ReceiveMaximum = WINDOW
     client.connect("127.0.0.1", broker.port, clean_start=False, properties=properties)
     return client
 
 
-def publish_load(port: int, load: Load) -> None:
-    client = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
-    client.max_inflight_messages_set(1000)
-    left = load.messages
-
-    def on_publish(*_: Any) -> None:
-        nonlocal left
-        left -= 1
-
-    client.on_publish = on_publish
-    client.connect("127.0.0.1", port)
-    client.loop_start()
-    base = time.time_ns() // 1_000_000 - 3_600_000
-    what: dict[str, Any] = {"lat": 50.1, "lon": 4.2, "acc": 7.5, "speed": 1.2, "heading": 90}
-    if load.kind == "read":
-        what = {"epc": "3374257BF40C0E400000162E", "antenna": 1, "rssi": -54.0, "count": 6}
-    for n in range(load.messages):
-        seq, device = divmod(n, load.devices)
-        events = []
-        for e in range(load.events):
-            if load.kind == "read":
-                what["epc"] = f"3374257BF40C0E40{e:08X}"
-            events.append({"at": base + n + e, load.kind: dict(what)})
-        payload = {"boot": "b", "seq": seq, "sent": base + n, "events": events}
-        while n - (load.messages - left) > 5000:
-            time.sleep(0.001)
-        client.publish(f"retour/v1/dev-{device}/events", json.dumps(payload), qos=1)
-    while left:
-        time.sleep(0.01)
-    client.disconnect()
+def _loop_until(client: paho.Client, done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WITHIN_S
+    while not done():
+        if time.monotonic() > deadline:
+            raise TimeoutError("the broker did not deliver")
+        client.loop(0.1)
 
 
-if __name__ == "__main__":
-    publish_load(int(sys.argv[1]), Load(**json.loads(sys.argv[2])))
+def _url(broker: Mosquitto) -> BrokerUrl:
+    return BrokerUrl.parse(broker.url)
+
+
+def _median(values: Iterable[float]) -> float:
+    return round(statistics.median(values), 3)

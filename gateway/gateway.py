@@ -7,7 +7,6 @@ interpreter and wake-ups for every acknowledgement, than it gains.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import structlog
 
@@ -28,13 +27,6 @@ STALLED_S = 30.0
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
-    """Whether a gateway does its work; `problems` in words, none where all is well."""
-
-    problems: tuple[str, ...]
-
-
 class Gateway:
     """Runs until it is told to stop, in the thread that calls `run`."""
 
@@ -49,7 +41,6 @@ class Gateway:
         self._next_try = 0.0
         self._next_outbox = 0.0
         self._beat = clock.mono()
-        self._connected_at = 0.0
 
     def run(self, ready: Callable[[], None] = lambda: None) -> None:
         """Serve until `stop`, then store and acknowledge what is waiting. `ready` is called
@@ -69,8 +60,8 @@ class Gateway:
         """Make `run` return soon. May be called from another thread or a signal handler."""
         self._stopping = True
 
-    def health(self) -> Health:
-        """What keeps the gateway from its work, if anything."""
+    def health(self) -> tuple[str, ...]:
+        """What keeps the gateway from its work, in words; nothing where all is well."""
         problems = []
         if self._clock.mono() - self._beat > STALLED_S:
             problems.append("the gateway's loop stands still")
@@ -78,7 +69,7 @@ class Gateway:
             problems.append("the gateway is not connected to the broker")
         if self._store_error:
             problems.append(f"the gateway cannot store: {self._store_error}")
-        return Health(tuple(problems))
+        return tuple(problems)
 
     def _turn(self) -> None:
         """Take in what has come, gather a moment for more, store it."""
@@ -143,7 +134,7 @@ class Gateway:
     def _empty_outbox(self) -> None:
         """Publish what other processes left to be published."""
         self._next_outbox = self._clock.mono() + OUTBOX_EVERY_S
-        if not self._session.connected:
+        if not self._session.connected or self._failures:
             return
         try:
             with self._store.writing() as tx:

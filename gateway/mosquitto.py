@@ -62,7 +62,9 @@ class Mosquitto:
 
     def start(self) -> Mosquitto:
         """Start it and wait until it listens."""
-        self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL)  # noqa: S603
+        self._process = subprocess.Popen(  # noqa: S603
+            self._command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         deadline = time.monotonic() + START_WITHIN_S
         while time.monotonic() < deadline:
             if self._process.poll() is not None:

@@ -163,7 +163,7 @@ class Session:
 
     def publish(self, topic: str, payload: bytes) -> bool:
         """Publish at QoS 0; False where there is no connection to publish on."""
-        return self.connected and self._client.publish(topic, payload).rc == 0
+        return self._online and self._client.publish(topic, payload).rc == 0
 
     def flush(self) -> None:
         """Write out what is queued, in as few segments as the network takes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
@@ -200,6 +200,9 @@ class Reader(Protocol):
     def kept(self, boot: Boot) -> Iterator[int]:
         """The numbers of a boot of which something is logged, quarantined or dead-lettered,
         in order."""
+
+    def messages(self, boots: Collection[str]) -> int:
+        """How many messages of these boots, of whatever device, have something in the log."""
 
     def broken_links(self) -> int:
         """How many journal lines supersede a line that is not an earlier one of their asset."""

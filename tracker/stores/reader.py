@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, select, union
@@ -154,6 +154,11 @@ class SqlReader:
             )
         )
         yield from sorted(self._db.scalars(seqs))
+
+    def messages(self, boots: Collection[str]) -> int:
+        log = schema.log
+        of_boots = select(log.c.device, log.c.boot, log.c.seq).where(log.c.boot.in_(boots))
+        return self._db.scalar(select(func.count()).select_from(of_boots.distinct().subquery())) or 0
 
     def broken_links(self) -> int:
         newer, older = schema.journal, schema.journal.alias()

@@ -1,0 +1,107 @@
+"""The load of the ingest benchmark, published from a process of its own."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import orjson
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
+AHEAD_AT_MOST = 5_000  # messages published and not yet acknowledged by the broker
+RECEIPTS_WITHIN_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """So many messages, from devices that take turns; each of some events of one kind."""
+
+    messages: int
+    devices: int
+    events: int
+    kind: str
+
+    def device(self, n: int) -> str:
+        return f"dev-{n}"
+
+    def epcs(self) -> list[str]:
+        return [
+            f"3374257BF40C0E40{n:08X}" for n in range(self.events if self.kind == "read" else 0)
+        ]
+
+    def as_json(self) -> str:
+        return orjson.dumps(asdict(self)).decode()
+
+    def published(self) -> Iterator[tuple[str, bytes]]:
+        """Topics and payloads, stamped now: a second for every 1,000 messages."""
+        now = time.time_ns() // 1_000_000
+        events = [self._event(n) for n in range(self.events)]
+        for n in range(self.messages):
+            seq, turn = divmod(n, self.devices)
+            at = now - (self.messages - n)
+            stamped = [{"at": at, **event} for event in events]
+            body = {"boot": "bench", "seq": seq, "sent": at, "events": stamped}
+            yield f"retour/v1/{self.device(turn)}/events", orjson.dumps(body)
+
+    def _event(self, n: int) -> dict[str, Any]:
+        if self.kind == "read":
+            epc = self.epcs()[n]
+            return {"read": {"epc": epc, "antenna": 1, "rssi": -54.0, "count": 6}}
+        return {"fix": {"lat": 50.1, "lon": 4.2, "acc": 7.5, "speed": 1.2, "heading": 90}}
+
+
+def publish(port: int, load: Load) -> None:
+    """Publish a load as fast as the broker takes it, and wait until it has taken all."""
+    client = paho.Client(CallbackAPIVersion.VERSION2)
+    client.max_inflight_messages_set(AHEAD_AT_MOST)
+    room = threading.Semaphore(AHEAD_AT_MOST)
+    client.on_publish = lambda *_: room.release()
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    for topic, payload in load.published():
+        room.acquire()
+        client.publish(topic, payload, qos=1)
+    for _ in range(AHEAD_AT_MOST):
+        room.acquire()
+    client.disconnect()
+    client.loop_stop()
+
+
+def latencies(port: int, load: Load, rate: int) -> list[float]:
+    """Publish at a rate (messages a second), and return the seconds until each receipt."""
+    sent: dict[tuple[str, int], float] = {}
+    times: list[float] = []
+    done = threading.Event()
+
+    def on_message(_c: Any, _u: Any, message: paho.MQTTMessage) -> None:
+        now = time.perf_counter()
+        device = message.topic.split("/")[2]
+        times.append(now - sent[(device, orjson.loads(message.payload)["seq"])])
+        if len(times) == load.messages:
+            done.set()
+
+    client = paho.Client(CallbackAPIVersion.VERSION2)
+    client.on_message = on_message
+    client.connect("127.0.0.1", port)
+    client.subscribe("retour/v1/+/receipt", qos=1)
+    client.loop_start()
+    started = time.perf_counter()
+    for n, (topic, payload) in enumerate(load.published()):
+        if (early := started + n / rate - time.perf_counter()) > 0:
+            time.sleep(early)
+        sent[(topic.split("/")[2], n // load.devices)] = time.perf_counter()
+        client.publish(topic, payload, qos=1)
+    if not done.wait(RECEIPTS_WITHIN_S):
+        raise TimeoutError(f"{load.messages - len(times)} messages have no receipt")
+    client.disconnect()
+    client.loop_stop()
+    return times
+
+
+if __name__ == "__main__":
+    publish(int(sys.argv[1]), Load(**orjson.loads(sys.argv[2])))
