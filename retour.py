@@ -5,6 +5,7 @@ This is the one file that knows every room; everything else is given what it nee
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -114,6 +115,13 @@ class Settings(BaseSettings):
         return BrokerUrl.parse(self.mqtt_url, self.mqtt_ca)
 
 
+def calm_the_collector() -> None:
+    """Let Python's cycle collector rest: batches are thousands of values without cycles, and
+    looking through them again and again costs a seventh of the gateway's time."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 def on_stop(act: Callable[[], None]) -> None:
     """Act on SIGINT and SIGTERM."""
     for one in (signal.SIGINT, signal.SIGTERM):
@@ -182,6 +190,7 @@ def up() -> None:
     """
     settings = load_settings()
     stopped = stop_signal()
+    calm_the_collector()
     parts = settings.parts()
     with broker_and_gateway(settings, parts, stopped.set) as (url, running):
         app = create_app(parts.store, parts.clock, running.health)
@@ -217,6 +226,7 @@ def gateway() -> None:
     Example: RETOUR_MQTT_URL=mqtt://127.0.0.1:1883 retour gateway
     """
     settings = load_settings()
+    calm_the_collector()
     running = settings.gateway(settings.parts())
     on_stop(running.stop)
     running.run(lambda: structlog.get_logger().info("gateway ready"))
@@ -412,6 +422,7 @@ def bench_ingest_command(
     Example: retour bench ingest --messages 20000 --json
     """
     configure_log("error")
+    calm_the_collector()
     show(bench_ingest(SqliteStore, messages, rounds, waiting), as_json)
 
 

@@ -126,10 +126,17 @@ def transition(before: Belief | None, after: Belief | None) -> Entry | None:
 
 def encode(belief: Belief) -> bytes:
     """The belief's canonical JSON: equal beliefs are equal bytes."""
-    fields: dict[str, Any] = belief._asdict()
-    for name in ("first", "last"):
-        fields[name] = list(fields[name]) if fields[name] else None
-    return orjson.dumps(fields)
+    asset, observations, at, key, first, last = belief
+    return orjson.dumps(
+        {
+            "asset": asset,
+            "observations": observations,
+            "at": at,
+            "key": key,
+            "first": first and list(first),
+            "last": last and list(last),
+        }
+    )
 
 
 def decode(body: bytes | str) -> Belief:

@@ -128,15 +128,14 @@ class Observation(NamedTuple):
     what: What
 
 
-def event_key(*natural: str) -> bytes:
-    """The key of an event: BLAKE2b-128 of format, natural key, index and kind.
+def event_key(natural: str) -> bytes:
+    """The key of an event: BLAKE2b-128 of format, natural key, index and kind, joined by the
+    control character U+001F, which none of them may hold.
 
-    The parts must hold no control character, which the separator is.
-
-    >>> event_key("native", "trk-1", "9f3a01c2", "1041", "0", "fix").hex()
-    '15acfcc82ad2ea0b7a76c5c1b1dd33e6'
+    >>> event_key("native\\x1ftrk-1\\x1f9f3a01c2\\x1f1041\\x1f0\\x1ffix").hex()
+    '85746aa6d69c9942f8cc9f40838ded5f'
     """
-    return blake2b("\x1f".join(natural).encode(), digest_size=16).digest()
+    return blake2b(natural.encode(), digest_size=16).digest()
 
 
 def content_digest(stamp: int, body: bytes) -> bytes:

@@ -57,7 +57,7 @@ class Progress(NamedTuple):
         """The progress once `seq` is kept as well. Where that would open more holes than a
         device may have, nothing changes: the device will send it again."""
         if seq == self.top + 1:
-            return self._replace(top=seq)
+            return Progress(seq, self.holes, self.lost, self.first)
         if seq > self.top:
             if len(self.holes) >= HOLES_AT_MOST:
                 return self

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from typing import NamedTuple
 
 from tracker.fold import CORRECTED, Belief, Entry, fold, follows, transition
 from tracker.model import (
@@ -41,8 +42,7 @@ class Recorded:
     dead_lettered: int = 0
 
 
-@dataclass(slots=True)
-class _Sifted:
+class _Sifted(NamedTuple):
     """A known device's message, its observations parted into believed and doubted."""
 
     message: Message
@@ -76,7 +76,7 @@ def record(
     rows = _first_copies(sifted)
     new = tx.append(list(rows.values()))
     conflicts = _other_contents(tx, sifted, rows, new)
-    intruders = _account(tx, sifted, new, result)
+    intruders = _account(tx, sifted, rows, new, result)
     if intruders and not adopted:
         conflicts += _take_back(tx, intruders, rows, new)
 
@@ -151,39 +151,37 @@ def _other_contents(
 
 
 def _account(
-    tx: Writer, sifted: Sequence[_Sifted], new: set[bytes], result: Recorded
+    tx: Writer,
+    sifted: Sequence[_Sifted],
+    rows: Mapping[bytes, Observation],
+    new: set[bytes],
+    result: Recorded,
 ) -> dict[bytes, Message]:
     """Move the receipt progress on, and return the new rows that came, against the rules,
     in a message that was accounted for before."""
-    boots: dict[Boot, bool] = {}  # whether a receipt is due: a presence is none
-    received = 0
-    for one in sifted:
-        message = one.message
-        received = max(received, message.received)
-        if message.boot is not None:
-            boot = (message.device, message.boot)
-            boots[boot] = boots.get(boot, False) or message.seq is not None
+    boots = {(one.message.device, one.message.boot or "") for one in sifted}
     before = tx.progress(boots)
-    progress = {boot: before.get(boot, Progress()) for boot in boots}
+    progress: dict[Boot, Progress] = {}
+    due: set[Boot] = set()  # receipts; a presence brings none
     intruders: dict[bytes, Message] = {}
-    owned: set[bytes] = set()
-    for one in sifted:
-        message = one.message
-        if message.boot is None or message.seq is None:
+    for message, own, _ in sifted:
+        if message.boot is None:
             continue
-        at = progress[(message.device, message.boot)]
-        fresh = [row.key for row in one.rows if row.key in new and row.key not in owned]
-        if fresh and at.covers(message.seq):
-            intruders.update(dict.fromkeys(fresh, message))
-        owned.update(fresh)
-        if message.first is not None:
-            at = at.declare_first(message.first)
-        progress[(message.device, message.boot)] = at.account(message.seq, message.received)
-    progress = {boot: at.expire(received) for boot, at in progress.items()}
-    tx.save_progress(progress, received)
-    for (device, boot_id), due in boots.items():
+        boot = (message.device, message.boot)
+        at = progress.get(boot) or before.get(boot) or Progress()
+        if message.seq is not None:
+            due.add(boot)
+            if at.covers(message.seq):
+                came = [row.key for row in own if row.key in new and rows[row.key] is row]
+                intruders.update(dict.fromkeys(came, message))
+            if message.first is not None:
+                at = at.declare_first(message.first)
+            at = at.account(message.seq, message.received).expire(message.received)
+        progress[boot] = at
+    tx.save_progress(progress, max((one.message.received for one in sifted), default=0))
+    for device, boot_id in due:
         seq, missing = progress[(device, boot_id)].receipt()
-        if due and seq >= 0:
+        if seq >= 0:
             result.receipts.append(Receipt(device, boot_id, seq, missing))
     return intruders
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from math import isfinite
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -81,7 +81,7 @@ def decode_presence(topic: str, payload: bytes, received: int) -> Message:
     at = received if stamp is None else stamp
     what = Presence(online, conn)
     body = body_of(what)
-    key = event_key("native", "presence", device, boot, str(conn), str(online))
+    key = event_key(f"native\x1fpresence\x1f{device}\x1f{boot}\x1f{conn}\x1f{online}")
     observation = Observation(
         key=key,
         # The identity is the whole content, so that a repeat is a repeat whenever it comes.
@@ -102,6 +102,7 @@ def decode_presence(topic: str, payload: bytes, received: int) -> Message:
     return Message(device, boot, None, None, None, received, [observation], [], topic, payload)
 
 
+@lru_cache(maxsize=100_000)
 def _device_of(topic: str) -> str:
     device = topic.split("/")[2]
     if not NAME.fullmatch(device):
@@ -127,11 +128,16 @@ def _envelope(payload: bytes, device: str) -> dict[str, Any]:
 
 def _boot(envelope: Mapping[str, Any]) -> str:
     boot = envelope.get("boot")
-    if not isinstance(boot, str) or not NAME.fullmatch(boot):
+    if not isinstance(boot, str) or not _is_name(boot):
         raise Undecodable(
             "bad_envelope", f"boot is {boot!r:.40}, not a name of 1 to 128 characters"
         )
     return boot
+
+
+@lru_cache(maxsize=100_000)
+def _is_name(text: str) -> bool:
+    return NAME.fullmatch(text) is not None
 
 
 def _count(envelope: Mapping[str, Any], name: str) -> int:
@@ -174,22 +180,27 @@ def _observations(
     if "at" not in event:
         raise BadEvent("at is missing")
     stamp = _time(event["at"])
-    found = [
-        (kind, parse(event[kind])) for kind, parse in _KINDS.items() if event.get(kind) is not None
-    ]
-    others = {key: event[key] for key in event if key not in _EVENT} | unknown
+    found: list[Observation] = []
+    others = unknown
+    for name, value in event.items():
+        if (known := _KINDS.get(name)) is not None:
+            kind, parse = known
+            if value is not None:
+                found.append(_observation(message, number, kind, stamp, parse(value)))
+        elif name != "at":
+            others = {**others, name: value}
     if others:
-        found.append((Kind.OTHER, Values(others)))
+        found.append(_observation(message, number, Kind.OTHER, stamp, Values(others)))
     if not found:
         raise BadEvent("the event carries nothing")
-    return [_observation(message, number, kind, stamp, what) for kind, what in found]
+    return found
 
 
 def _observation(message: Message, number: int, kind: Kind, stamp: int, what: What) -> Observation:
     device, boot, seq = message.device, message.boot, message.seq
     body = body_of(what)
     return Observation(
-        event_key("native", device, str(boot), str(seq), str(number), kind),
+        event_key(f"native\x1f{device}\x1f{boot}\x1f{seq}\x1f{number}\x1f{kind.value}"),
         content_digest(stamp, body),
         kind,
         what.tag if isinstance(what, Read) else device,
@@ -266,8 +277,8 @@ def _object(value: Any, name: str) -> dict[str, Any]:
 
 def _number(fields: Mapping[str, Any], name: str, low: float, high: float) -> float:
     value: Any = fields.get(name)
-    # bool is an int to Python, but true is no latitude
-    if type(value) not in (float, int) or not isfinite(value) or not low <= value <= high:
+    # bool is an int to Python, but true is no latitude; NaN is in no range
+    if type(value) not in (float, int) or not low <= value <= high:
         raise BadEvent(f"{name} is {value!r:.40}, not a number from {low:g} to {high:g}")
     return float(value)
 
@@ -291,13 +302,12 @@ def _extra(fields: Mapping[str, Any], known: frozenset[str]) -> Mapping[str, Any
     return {key: fields[key] for key in fields if key not in known}
 
 
-_KINDS: Mapping[Kind, Callable[[Any], What]] = {
-    Kind.FIX: _fix,
-    Kind.READ: _read,
-    Kind.SENSOR: _sensor,
-    Kind.STATUS: _status,
+_KINDS: Mapping[str, tuple[Kind, Callable[[Any], What]]] = {
+    "fix": (Kind.FIX, _fix),
+    "read": (Kind.READ, _read),
+    "sensor": (Kind.SENSOR, _sensor),
+    "status": (Kind.STATUS, _status),
 }
 _ENVELOPE = frozenset({"boot", "seq", "sent", "first", "device", "events"})
-_EVENT = frozenset({"at", *_KINDS})
 _FIX = frozenset({"lat", "lon", "acc", "speed", "heading"})
 _READ = frozenset({"epc", "antenna", "rssi", "count"})

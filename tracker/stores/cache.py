@@ -1,31 +1,37 @@
-"""What a writer remembers of devices and bindings between transactions.
+"""What the writer remembers between its transactions.
 
-Valid for one revision of the configuration, which is compared inside each transaction.
+A gateway reads the same devices, bindings, receipt positions and beliefs in every batch, which
+nobody else changes. SQLite's `data_version` tells, inside the transaction, whether anybody did.
 """
 
 from __future__ import annotations
 
+from tracker.fold import Belief
 from tracker.model import Binding, Device
+from tracker.ports import Boot
+from tracker.receipts import Progress
 
-ENTRIES_AT_MOST = 500_000
+ENTRIES_AT_MOST = 200_000  # of each sort; a belief takes about a kilobyte
 
 
 class Cache:
-    """Devices and bindings as they were at `revision`."""
+    """The database's contents as far as they are known, at one `version` of it."""
 
     def __init__(self) -> None:
-        self.revision = -1
-        self.devices: dict[str, Device] = {}
-        self.bindings: dict[str, list[Binding]] = {}
-
-    def at(self, revision: int) -> Cache:
-        """This cache, emptied unless it is of the given revision (or has grown too large)."""
-        if self.revision != revision or len(self.bindings) > ENTRIES_AT_MOST:
-            self.forget()
-            self.revision = revision
-        return self
+        self.forget()
 
     def forget(self) -> None:
-        """Empty the cache; it is valid for no revision."""
-        self.revision = -1
-        self.devices, self.bindings = {}, {}
+        """Know nothing, of no version."""
+        self.version: int | None = None
+        self.devices: dict[str, Device] = {}
+        self.bindings: dict[str, list[Binding]] = {}
+        self.progress: dict[Boot, Progress] = {}
+        self.beliefs: dict[str, Belief | None] = {}
+
+    def at(self, version: int) -> Cache:
+        """This cache, emptied if it is of another version or has grown too large."""
+        known = (self.devices, self.bindings, self.progress, self.beliefs)
+        if self.version != version or max(len(one) for one in known) > ENTRIES_AT_MOST:
+            self.forget()
+            self.version = version
+        return self

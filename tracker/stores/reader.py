@@ -158,7 +158,9 @@ class SqlReader:
     def messages(self, boots: Collection[str]) -> int:
         log = schema.log
         of_boots = select(log.c.device, log.c.boot, log.c.seq).where(log.c.boot.in_(boots))
-        return self._db.scalar(select(func.count()).select_from(of_boots.distinct().subquery())) or 0
+        return (
+            self._db.scalar(select(func.count()).select_from(of_boots.distinct().subquery())) or 0
+        )
 
     def broken_links(self) -> int:
         newer, older = schema.journal, schema.journal.alias()

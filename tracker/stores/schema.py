@@ -155,14 +155,6 @@ bindings = Table(
     Index("bindings_subject", "subject"),
 )
 
-# Counts the changes of devices, assets and bindings: whoever caches these compares it first.
-revision = Table(
-    "revision",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("number", BIG, nullable=False),
-)
-
 api_keys = Table(
     "api_keys",
     metadata,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,8 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._cache = Cache()
+        self._one_writer = threading.Lock()
+        self._writer: Connection | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._engine = _engine(path)
@@ -41,37 +44,47 @@ class SqliteStore:
             upgrade.refuse_newer(connection)
             if upgrade.current(connection) == upgrade.newest():
                 return
-        with self._transaction(writes=True) as connection:
-            upgrade.upgrade(connection)
+            connection.rollback()  # the look was a transaction that reads
+            upgrading = connection.execution_options(writes=True)
+            with upgrading.begin():
+                upgrade.upgrade(upgrading)
 
     @contextmanager
     def writing(self) -> Iterator[SqlWriter]:
-        """One transaction that writes: BEGIN IMMEDIATE, committed with a synced log."""
-        try:
-            with self._transaction(writes=True) as connection:
-                yield SqlWriter(connection, self._cache)
-        except BaseException:
-            self._cache.forget()  # it may remember what was never committed
-            raise
+        """One transaction that writes: BEGIN IMMEDIATE, committed with a synced log.
+
+        Always on the same connection, for `data_version` counts what others have committed.
+        """
+        with self._one_writer:
+            if self._writer is None:
+                self._writer = self._engine.connect().execution_options(writes=True)
+            try:
+                with self._transaction(self._writer) as connection:
+                    version = connection.exec_driver_sql("PRAGMA data_version").scalar_one()
+                    yield SqlWriter(connection, self._cache.at(version))
+            except BaseException:
+                self._cache.forget()  # it may remember what was never committed
+                raise
 
     @contextmanager
     def reading(self) -> Iterator[SqlReader]:
         """One transaction that reads a single state of the database."""
-        with self._transaction(writes=False) as connection:
+        with self._engine.connect() as connection, self._transaction(connection):
             yield SqlReader(connection)
 
     @contextmanager
-    def _transaction(self, writes: bool) -> Iterator[Connection]:
+    def _transaction(self, connection: Connection) -> Iterator[Connection]:
         try:
-            with self._engine.connect() as plain:
-                connection = plain.execution_options(writes=writes)
-                with connection.begin():
-                    yield connection
+            with connection.begin():
+                yield connection
         except exc.OperationalError as error:
             raise StoreUnavailable(f"{self.path}: {_cause(error)}") from error
 
     def close(self) -> None:
         """Close all connections."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
         self._engine.dispose()
 
 

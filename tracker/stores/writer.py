@@ -52,7 +52,7 @@ class SqlWriter:
 
     def __init__(self, connection: Connection, cache: Cache) -> None:
         self._db = connection
-        self._cache = cache.at(connection.scalar(select(schema.revision.c.number)) or 0)
+        self._cache = cache
 
     def devices(self, ids: Iterable[str]) -> Mapping[str, Device]:
         known = self._cache.devices
@@ -104,8 +104,12 @@ class SqlWriter:
             self._db.execute(delete(schema.log).where(schema.log.c.key.in_(some)))
 
     def progress(self, boots: Iterable[Boot]) -> dict[Boot, Progress]:
-        found = self._db.exec_driver_sql(_PROGRESS, (_json(list(boots)),))
-        return {(row[0], row[1]): rows.progress(*row[2:]) for row in found}
+        known = self._cache.progress
+        wanted = list(boots)
+        if unknown := [boot for boot in wanted if boot not in known]:
+            for row in self._db.exec_driver_sql(_PROGRESS, (_json(unknown),)):
+                known[(row[0], row[1])] = rows.progress(*row[2:])
+        return {boot: known[boot] for boot in wanted if boot in known}
 
     def save_progress(self, progress: Mapping[Boot, Progress], received: int) -> None:
         if progress:
@@ -113,19 +117,28 @@ class SqlWriter:
                 _SAVE_PROGRESS,
                 [(*boot, *rows.progress_columns(p), received) for boot, p in progress.items()],
             )
+            self._cache.progress.update(progress)
 
     def beliefs(self, assets: Iterable[str]) -> dict[str, Belief]:
-        found = self._db.exec_driver_sql(_BELIEFS, (_json(list(assets)),))
-        return {belief.asset: belief for (body,) in found for belief in (fold.decode(body),)}
+        known = self._cache.beliefs
+        wanted = list(assets)
+        if unknown := [asset for asset in wanted if asset not in known]:
+            known.update(dict.fromkeys(unknown))
+            for (body,) in self._db.exec_driver_sql(_BELIEFS, (_json(unknown),)):
+                belief = fold.decode(body)
+                known[belief.asset] = belief
+        return {asset: found for asset in wanted if (found := known[asset]) is not None}
 
     def save_beliefs(self, beliefs: Sequence[Belief]) -> None:
         if beliefs:
             self._db.exec_driver_sql(
                 _SAVE_BELIEF, [(b.asset, fold.encode(b).decode()) for b in beliefs]
             )
+            self._cache.beliefs.update((b.asset, b) for b in beliefs)
 
     def drop_belief(self, asset: str) -> None:
         self._db.execute(delete(schema.beliefs).where(schema.beliefs.c.asset == asset))
+        self._cache.beliefs.pop(asset, None)
 
     def history(self, asset: str) -> Iterator[Observation]:
         return history(self._db, asset)
@@ -187,11 +200,9 @@ class SqlWriter:
                 first_received=device.first_received,
             )
         )
-        self._revise()
 
     def add_asset(self, asset: Asset) -> None:
         self._db.execute(insert(schema.assets).values(id=asset.id, kind=asset.kind))
-        self._revise()
 
     def add_binding(self, binding: Binding) -> None:
         self._db.execute(
@@ -202,13 +213,7 @@ class SqlWriter:
                 until=binding.until,
             )
         )
-        self._revise()
-
-    def _revise(self) -> None:
-        """Note a change of the configuration, so that every cache of it is emptied."""
-        table = schema.revision
-        self._db.execute(update(table).values(number=table.c.number + 1))
-        self._cache.forget()
+        self._cache.bindings.pop(binding.subject, None)
 
     def asset(self, id: str) -> Asset | None:
         row = self._db.execute(select(schema.assets).where(schema.assets.c.id == id)).first()
