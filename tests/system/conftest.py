@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import paho.mqtt.client as paho
@@ -70,6 +70,9 @@ class GatewayProcess:
 
         wait_for(ready, "the gateway subscribes")
         return self
+
+    def last_line(self):
+        return self.log.read_text().strip().splitlines()[-1]
 
     def wait_until_dead(self, code):
         assert self.process.wait(WITHIN_S) == code, self.log.read_text()
@@ -234,6 +237,15 @@ def running_world(folder, broker, mqtt_version):
         yield world
     finally:
         world.close()
+
+
+@pytest.fixture
+def world_at(tmp_path):
+    """Makes the world of a broker; everything in it ends with the test."""
+    with ExitStack() as worlds:
+        yield lambda broker, mqtt_version: worlds.enter_context(
+            running_world(tmp_path, broker, mqtt_version)
+        )
 
 
 @pytest.fixture
