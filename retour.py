@@ -11,10 +11,11 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,19 +34,30 @@ from rich.table import Table
 
 from api.app import create_app
 from api.server import serving
+from firmware_sim.broker import Broker
+from firmware_sim.clock import Clock as FirmwareClock
+from firmware_sim.fleet import Fleet
+from firmware_sim.recordings import Recording, read_capmetro, read_schenker
+from firmware_sim.replay import ReplayError
+from firmware_sim.replay import replay as publish
+from firmware_sim.scene import Scene, make_scene
+from firmware_sim.watch import Api, watch
 from gateway.bench import bench_ingest
 from gateway.broker_url import BadBrokerUrl, BrokerUrl
 from gateway.gateway import Gateway
-from gateway.running import Parts, Running, embedded
+from gateway.running import Parts, Running, embedded_gateway
 from gateway.session import BrokerRefused
 from tracker.access import SCOPES, new_key
 from tracker.clocks import Clock, ReplayClock, SystemClock
 from tracker.model import Asset, Device, ReaderPlace
-from tracker.ports import Store, StoreRefused, StoreUnavailable
+from tracker.ports import Boot, Store, StoreRefused, StoreUnavailable
 from tracker.registry import Conflict, bind_device, bind_tag, register_asset, register_device
-from tracker.stamps import StampPolicy
+from tracker.stamps import DAY, StampPolicy
 from tracker.stores.sqlite import SqliteStore
 from tracker.verify import verify as audit
+
+DEMO_RATE = 60.0
+FORMATS = ("schenker", "capmetro")
 
 
 class UserError(Exception):
@@ -57,22 +69,26 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="RETOUR_", extra="forbid")
 
-    database: str = Field("sqlite:///retour.db", description="Where everything is stored.")
-    mqtt_url: str = Field("", description="The broker; empty: `up` starts an embedded one.")
-    mqtt_ca: str | None = Field(None, description="Certificates to trust, for mqtts://.")
-    mqtt_version: str = Field("5", pattern=r"^(5|3\.1\.1)$", description="5 or 3.1.1.")
-    mqtt_port: int = Field(1883, description="Where the embedded broker of `up` listens.")
-    client_id: str = Field("retour-gateway", min_length=1, description="The session's name.")
-    api_host: str = Field("127.0.0.1", description="The address where the API listens.")
-    api_port: int = Field(8000, description="The port where the API listens.")
-    clock: str = Field("", description="ANCHOR:RATE of an accelerated clock; empty: real time.")
+    database: str = Field(default="sqlite:///retour.db", description="Where everything is stored.")
+    mqtt_url: str = Field(default="", description="The broker; empty: `up` starts an embedded one.")
+    mqtt_ca: str | None = Field(default=None, description="Certificates to trust, for mqtts://.")
+    mqtt_version: str = Field(default="5", pattern=r"^(5|3\.1\.1)$", description="5 or 3.1.1.")
+    mqtt_port: int = Field(default=1883, description="Where the embedded broker of `up` listens.")
+    client_id: str = Field(
+        default="retour-gateway", min_length=1, description="The session's name."
+    )
+    api_host: str = Field(default="127.0.0.1", description="The address where the API listens.")
+    api_port: int = Field(default=8000, description="The port where the API listens.")
+    clock: str = Field(
+        default="", description="ANCHOR:RATE of an accelerated clock; empty: real time."
+    )
     earliest: datetime = Field(
-        datetime(2020, 1, 1, tzinfo=UTC), description="Stamps before this are not believed."
+        default=datetime(2020, 1, 1, tzinfo=UTC), description="Stamps before this are not believed."
     )
     history_days: int = Field(
-        400, description="Days before its first message a device may tell of."
+        default=400, description="Days before its first message a device may tell of."
     )
-    log_level: str = Field("info", description="debug, info, warning or error.")
+    log_level: str = Field(default="info", description="debug, info, warning or error.")
 
     @classmethod
     def settings_customise_sources(
@@ -206,7 +222,7 @@ def broker_and_gateway(
 ) -> Iterator[tuple[str, Running]]:
     """The gateway of `up`: on the broker of the settings, else on an embedded one."""
     if not settings.mqtt_url:
-        with embedded(parts, settings.mqtt_port, on_end) as url_and_gateway:
+        with embedded_gateway(parts, settings.mqtt_port, on_end) as url_and_gateway:
             yield url_and_gateway
         return
     with Running(settings.gateway(parts), on_end) as running:
@@ -217,6 +233,83 @@ def hint_at_key(store: Store) -> None:
     with store.reading() as reader:
         if not reader.api_keys():
             out.print("There is no API key yet: run `retour key create NAME --scope read`")
+
+
+@app.command()
+def demo(
+    exit: Annotated[bool, typer.Option("--exit", help="End with the scenario.")] = False,
+    seconds: Annotated[int, typer.Option(help="How long the scenario takes.")] = 30,
+) -> None:
+    """Show a small world at work: broker, gateway, API, and devices that really publish, an
+    hour of theirs in a minute. What it stores is thrown away at the end.
+
+    Example: retour demo --exit
+    """
+    configure_log("warning")
+    stopped = stop_signal()
+    clock = SystemClock(SystemClock().wall(), DEMO_RATE)
+    with tempfile.TemporaryDirectory(prefix="retour-demo-") as folder:
+        store = SqliteStore(Path(folder) / "retour.db")
+        parts = Parts(store, clock, StampPolicy(rate=clock.rate), "retour-demo")
+        with embedded_gateway(parts, on_end=stopped.set) as (url, running):
+            scene = make_scene(Broker.parse(url), FirmwareClock(clock.anchor, clock.rate))
+            register_scene(parts, scene)
+            key = make_key(store, clock, "demo", ["read"], None)["key"]
+            app = create_app(store, clock, running.health)
+            with serving(app, "127.0.0.1", 0) as api_url, Fleet(scene.devices):
+                introduce(url, api_url, key)
+                watch(Api(api_url, key), scene.assets, stopped, seconds if exit else None)
+                receipted = {(d.device_id, d.boot): d.receipted() for d in scene.devices}
+                check_receipted(store, receipted)
+        store.close()
+
+
+def register_scene(parts: Parts, scene: Scene) -> None:
+    """What the demo's world consists of."""
+    with parts.store.writing() as tx:
+        for name, place in scene.readers.items():
+            reader_place = ReaderPlace(place.lat, place.lon, 15)
+            register_device(tx, Device(name, "reader", place=reader_place), parts.policy)
+        for asset, tracker in scene.trackers.items():
+            register_device(tx, Device(tracker, "tracker"), parts.policy)
+            register_asset(tx, Asset(asset, "container"))
+            bind_device(tx, asset, tracker)
+        for asset, epc in scene.tags.items():
+            register_asset(tx, Asset(asset, "pallet"))
+            bind_tag(tx, asset, epc)
+
+
+def introduce(mqtt_url: str, api_url: str, key: str) -> None:
+    print(  # noqa: T201  not through rich: it would break the lines that people copy
+        f"Devices publish to {mqtt_url}. Ask where things are:\n\n"
+        f"  curl -H 'Authorization: Bearer {key}' {api_url}/v1/assets/container-1/location\n"
+        f"  curl -H 'Authorization: Bearer {key}' {api_url}/v1/assets/pallet-1/track\n",
+        flush=True,
+    )
+
+
+def check_receipted(store: Store, receipted: Mapping[Boot, Sequence[tuple[int, int]]]) -> None:
+    """Compare what devices have receipts for with what is stored, and audit the database.
+    UserError where the promise is broken."""
+    with store.reading() as reader:
+        kept = {boot: set(numbers) for boot, numbers in reader.kept()}
+        report = audit(reader)
+    numbers = {
+        boot: {n for low, high in runs for n in range(low, high + 1)}
+        for boot, runs in receipted.items()
+    }
+    missing = sum(len(own - kept.get(boot, set())) for boot, own in numbers.items())
+    show(
+        {
+            "messages receipted": sum(map(len, numbers.values())),
+            "receipted but missing": missing,
+            "observations stored": report.observations,
+            "beliefs that a refold contradicts": len(report.differences),
+        },
+        as_json=False,
+    )
+    if missing or not report.sound:
+        raise UserError("the promise is broken: please report this")
 
 
 @app.command()
@@ -282,14 +375,19 @@ def key_create(
     if wrong := set(scope).difference(SCOPES):
         raise UserError(f"no such scope: {', '.join(wrong)}; there are {', '.join(SCOPES)}")
     settings = load_settings("warning")
-    wall = settings.make_clock().wall()
-    expires = (
-        None if days is None else wall + round(timedelta(days=days) / timedelta(milliseconds=1))
-    )
-    secret, key = new_key(name, tuple(scope), wall, expires)
-    with settings.store().writing() as tx:
+    show(make_key(settings.store(), settings.make_clock(), name, scope, days), as_json)
+
+
+def make_key(
+    store: Store, clock: Clock, name: str, scopes: list[str], days: int | None
+) -> dict[str, str]:
+    """Create a key; the secret in the answer is nowhere else."""
+    wall = clock.wall()
+    expires = None if days is None else wall + days * DAY
+    secret, key = new_key(name, tuple(scopes), wall, expires)
+    with store.writing() as tx:
         tx.add_key(key)
-    show({"id": key.id, "name": name, "key": secret}, as_json)
+    return {"id": key.id, "name": name, "key": secret}
 
 
 @key_app.command("list")
@@ -397,6 +495,74 @@ def asset_create(
 
 
 @app.command()
+def replay(
+    files: Annotated[list[Path], typer.Argument(help="The recording, plain or gzipped.")],
+    format: Annotated[str, typer.Option(help=f"One of {', '.join(FORMATS)}.")],
+    embedded: Annotated[
+        bool, typer.Option("--embedded", help="On a broker and a gateway of its own.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Publish recorded data through MQTT as its devices would have, and wait for every receipt.
+
+    Example: retour replay containers.csv --format schenker --embedded
+    """
+    settings = load_settings("warning")
+    recording = read_recording(files, format)
+    store = settings.store()
+    with store.reading() as reader:
+        clock = ReplayClock(reader.newest_reception() or 0)
+    parts = Parts(store, clock, settings.policy(clock), settings.client_id)
+    register_recording(parts, recording)
+    boots = {message.boot for message in recording}
+    before = messages_stored(store, boots)
+    with progress_bar("Replaying") as progress:
+        if embedded:
+            with embedded_gateway(parts) as (url, _):
+                result = publish(
+                    recording, Broker.parse(url), before_publish=clock.advance, progress=progress
+                )
+        else:
+            broker = Broker.parse(str(settings.mqtt_url), ca=settings.mqtt_ca)
+            result = publish(recording, broker, progress=progress)
+    summary = {
+        "rows": result.rows,
+        "published": result.published,
+        "receipted": result.receipted,
+        "stored": messages_stored(store, boots) - before,
+        "skipped": dict(result.skipped),
+        "seconds": round(result.seconds, 2),
+    }
+    show(summary, as_json)
+
+
+def read_recording(files: list[Path], format: str) -> Recording:
+    """The recording in these files. UserError where they are not of that format."""
+    if format not in FORMATS:
+        raise UserError(f"no format {format!r}; there are {', '.join(FORMATS)}")
+    if format == "schenker" and len(files) > 1:
+        raise UserError("a schenker recording is one file")
+    try:
+        return read_schenker(files[0]) if format == "schenker" else read_capmetro(files)
+    except (ValueError, EOFError) as error:
+        raise UserError(f"cannot read the recording: {error}") from None
+
+
+def register_recording(parts: Parts, recording: Recording) -> None:
+    """A device, marked as a recording's, and an asset of the same name for each in it."""
+    with parts.store.writing() as tx:
+        for id in sorted({message.device for message in recording}):
+            register_device(tx, Device(id, "tracker", recording=True), parts.policy)
+            register_asset(tx, Asset(id))
+            bind_device(tx, id, id)
+
+
+def messages_stored(store: Store, boots: set[str]) -> int:
+    with store.reading() as reader:
+        return reader.messages(boots)
+
+
+@app.command()
 def verify(as_json: AsJson = False) -> None:
     """Audit the promise: refold everything from nothing and compare, look for what is missing.
 
@@ -486,6 +652,7 @@ KNOWN_ERRORS = (
     StoreUnavailable,
     BrokerRefused,
     BadBrokerUrl,
+    ReplayError,
     OSError,
 )
 

@@ -83,7 +83,7 @@ class Running:
 
 
 @contextmanager
-def embedded(
+def embedded_gateway(
     parts: Parts, port: int | None = None, on_end: Callable[[], None] = lambda: None
 ) -> Iterator[tuple[str, Running]]:
     """An embedded broker with a gateway on it: its URL, and the gateway. OSError where the

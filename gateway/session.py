@@ -179,6 +179,7 @@ class Session:
         """Leave the broker; the session, and what it queues for us, stays."""
         if self._client.socket() is not None:
             self.flush()
+            self.connected = False  # so that nobody is warned of what we do ourselves
             self._client.disconnect()
             self._client.loop_write()
 

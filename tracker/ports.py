@@ -197,9 +197,9 @@ class Reader(Protocol):
     def progress(self) -> Iterator[tuple[Boot, Progress]]:
         """The receipt progress of every boot of every device."""
 
-    def kept(self, boot: Boot) -> Iterator[int]:
-        """The numbers of a boot of which something is logged, quarantined or dead-lettered,
-        in order."""
+    def kept(self) -> Iterator[tuple[Boot, Iterator[int]]]:
+        """Every boot with the numbers of it, in ascending order, of which something is logged,
+        quarantined or dead-lettered. Take a boot's numbers before the next boot."""
 
     def messages(self, boots: Collection[str]) -> int:
         """How many messages of these boots, of whatever device, have something in the log."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from tracker.fold import encode, fold
 from tracker.ports import Reader
-from tracker.receipts import Progress, Span
+from tracker.receipts import Progress
 
 
 @dataclass(slots=True)
@@ -50,11 +50,18 @@ def verify(
         broken_links=reader.broken_links(),
     )
     _compare_beliefs(reader, report, progress)
-    for boot, at in reader.progress():
+    _check_receipts(reader, report)
+    return report
+
+
+def _check_receipts(reader: Reader, report: Report) -> None:
+    progress = dict(reader.progress())
+    for at in progress.values():
         report.receipt_holes += sum(hole.high - hole.low + 1 for hole in at.holes)
         report.lost_by_devices += sum(span.high - span.low + 1 for span in at.lost)
-        report.receipted_but_missing += unkept(at, reader.kept(boot))
-    return report
+    for boot, kept in reader.kept():
+        report.receipted_but_missing += unkept(progress.pop(boot, Progress()), kept)
+    report.receipted_but_missing += sum(unkept(at, ()) for at in progress.values())
 
 
 def _compare_beliefs(reader: Reader, report: Report, progress: Callable[[int, int], None]) -> None:
@@ -76,10 +83,5 @@ def unkept(progress: Progress, kept: Iterable[int]) -> int:
     >>> unkept(Progress(top=3), [0, 1, 3])
     1
     """
-    spans = progress.accounted()
-    accounted = sum(span.high - span.low + 1 for span in spans)
-    return accounted - sum(1 for seq in kept if _within(spans, seq))
-
-
-def _within(spans: list[Span], seq: int) -> bool:
-    return any(span.low <= seq <= span.high for span in spans)
+    accounted = sum(span.high - span.low + 1 for span in progress.accounted())
+    return accounted - sum(1 for seq in kept if progress.covers(seq))

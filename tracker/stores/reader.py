@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, select, union
@@ -143,17 +144,15 @@ class SqlReader:
         for row in self._db.execute(select(schema.progress)):
             yield (row.device, row.boot), rows.progress(row.top, row.first, row.holes, row.lost)
 
-    def kept(self, boot: Boot) -> Iterator[int]:
+    def kept(self) -> Iterator[tuple[Boot, Iterator[int]]]:
         tables = (schema.log, schema.quarantine, schema.dead_letters)
-        seqs = union(
-            *(
-                select(table.c.seq).where(
-                    table.c.device == boot[0], table.c.boot == boot[1], table.c.seq.is_not(None)
-                )
-                for table in tables
-            )
-        )
-        yield from sorted(self._db.scalars(seqs))
+        numbered = [
+            select(table.c.device, table.c.boot, table.c.seq).where(table.c.seq.is_not(None))
+            for table in tables
+        ]
+        ordered = self._db.execute(union(*numbered).order_by("device", "boot", "seq"))
+        for boot, found in groupby(ordered, key=lambda row: (row.device, row.boot)):
+            yield boot, (row.seq for row in found)
 
     def messages(self, boots: Collection[str]) -> int:
         log = schema.log

@@ -18,6 +18,7 @@ from tracker.stores.reader import SqlReader
 from tracker.stores.writer import SqlWriter
 
 BUSY_MS = 2_000  # how long a transaction waits for another process's, before it tries anew
+CONNECTIONS = 50  # more than the API has threads
 WAL_PAGES = 4_000  # a checkpoint every 16 MB: fewer, larger ones cost less than many
 
 
@@ -36,7 +37,7 @@ class SqliteStore:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._engine = _engine(path)
             self._migrate()
-        except (OSError, exc.DatabaseError) as error:
+        except (OSError, sqlite3.DatabaseError, exc.DatabaseError) as error:
             raise StoreRefused(f"cannot open the database {path}: {_cause(error)}") from error
 
     def _migrate(self) -> None:
@@ -56,12 +57,13 @@ class SqliteStore:
         Always on the same connection, for `data_version` counts what others have committed.
         """
         with self._one_writer:
-            if self._writer is None:
-                self._writer = self._engine.connect().execution_options(writes=True)
             try:
-                with self._transaction(self._writer) as connection:
-                    version = connection.exec_driver_sql("PRAGMA data_version").scalar_one()
-                    yield SqlWriter(connection, self._cache.at(version))
+                with self._mapped_errors():
+                    if self._writer is None:
+                        self._writer = self._engine.connect().execution_options(writes=True)
+                    with self._writer.begin():
+                        version = self._writer.exec_driver_sql("PRAGMA data_version").scalar_one()
+                        yield SqlWriter(self._writer, self._cache.at(version))
             except BaseException:
                 self._cache.forget()  # it may remember what was never committed
                 raise
@@ -69,15 +71,18 @@ class SqliteStore:
     @contextmanager
     def reading(self) -> Iterator[SqlReader]:
         """One transaction that reads a single state of the database."""
-        with self._engine.connect() as connection, self._transaction(connection):
+        with (
+            self._mapped_errors(),
+            self._engine.connect() as connection,
+            connection.begin(),
+        ):
             yield SqlReader(connection)
 
     @contextmanager
-    def _transaction(self, connection: Connection) -> Iterator[Connection]:
+    def _mapped_errors(self) -> Iterator[None]:
         try:
-            with connection.begin():
-                yield connection
-        except exc.OperationalError as error:
+            yield
+        except (sqlite3.OperationalError, exc.OperationalError, exc.TimeoutError) as error:
             raise StoreUnavailable(f"{self.path}: {_cause(error)}") from error
 
     def close(self) -> None:
@@ -89,7 +94,9 @@ class SqliteStore:
 
 
 def _engine(path: Path) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_MS / 1000})
+    engine = create_engine(
+        f"sqlite:///{path}", connect_args={"timeout": BUSY_MS / 1000}, max_overflow=CONNECTIONS
+    )
 
     @event.listens_for(engine, "connect")
     def configure(dbapi: sqlite3.Connection, _record: Any) -> None:

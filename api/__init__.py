@@ -1,0 +1,1 @@
+"""HTTP answers about assets, devices and what went wrong. Knows `tracker` alone."""

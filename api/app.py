@@ -1,0 +1,64 @@
+"""The API: its routes, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from api import assets, dead_letters, devices, health, problems, quarantine
+from api.backend import Backend
+from api.observe import Observed
+from tracker.clocks import Clock
+from tracker.ports import Store
+
+DESCRIPTION = """Tracks reusable assets on their way back: where each one is and where it was.
+
+Times are UTC. Errors are problem details (RFC 9457). Listings come in pages: ask again with
+`cursor` set to the `next` of the page before, until it is null.
+"""
+ROUTERS = (
+    assets.router,
+    devices.router,
+    dead_letters.router,
+    quarantine.router,
+    health.router,
+)
+
+
+class _Documented(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            problems.declare_media_type(super().openapi())
+        assert self.openapi_schema is not None
+        return self.openapi_schema
+
+
+def create_app(
+    store: Store, clock: Clock, health: Callable[[], Sequence[str]] = lambda: ()
+) -> FastAPI:
+    """The API on a store. `health` tells what ails the process's other parts, in words;
+    nothing where all is well."""
+    app = _Documented(
+        title="Retour",
+        version=version("retour"),
+        description=DESCRIPTION,
+        openapi_url="/v1/openapi.json",
+        docs_url=None,  # FastAPI's pages load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.backend = Backend(store, clock, health)
+    app.add_middleware(Observed)
+    problems.handle_problems(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name

@@ -1,0 +1,86 @@
+"""Who asks. A route has no other way to the store than through its caller's key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from api.backend import Backend, TheBackend
+from tracker.access import digest_of
+from tracker.ports import Reader
+
+_bearer = HTTPBearer(
+    scheme_name="key",
+    bearerFormat="rtr_...",
+    description="A key made with `retour key create`. Scopes: read < write < admin.",
+    auto_error=False,
+)
+
+
+class MissingKey(Exception):
+    """The request carries no key."""
+
+    def __init__(self) -> None:
+        super().__init__("send a key as `Authorization: Bearer rtr_...`")
+
+
+class InvalidKey(Exception):
+    """The key is unknown, expired or revoked: which of these is nobody's business."""
+
+    def __init__(self) -> None:
+        super().__init__("the key is not valid")
+
+
+class ScopeTooSmall(Exception):
+    """The key is valid, but not for this."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"this takes a key with the scope {scope}")
+        self.scope = scope
+
+
+class Caller:
+    """Whoever holds the secret of this request."""
+
+    def __init__(self, backend: Backend, request: Request, secret: str) -> None:
+        self._backend = backend
+        self._request = request
+        self._secret = secret
+
+    @contextmanager
+    def reading(self) -> Iterator[Reader]:
+        """One reading transaction, for a key that may read."""
+        # Not a dependency with `yield`: its transaction would outlast the handler, and hold
+        # a connection while it waits for a thread.
+        with self._backend.store.reading() as reader:
+            self._admit(reader, "read")
+            yield reader
+
+    def now(self) -> int:
+        """The domain's time."""
+        return self._backend.clock.now()
+
+    def _admit(self, reader: Reader, scope: str) -> None:
+        key = reader.api_key(digest_of(self._secret))
+        if key is None or not key.in_force(self._backend.clock.wall()):
+            raise InvalidKey
+        self._request.state.key = key.id  # for the log
+        if not key.allows(scope):
+            raise ScopeTooSmall(scope)
+
+
+async def _caller(
+    request: Request,
+    backend: TheBackend,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+) -> Caller:
+    if credentials is None:
+        raise MissingKey
+    return Caller(backend, request, credentials.credentials)
+
+
+TheCaller = Annotated[Caller, Depends(_caller)]

@@ -1,0 +1,29 @@
+"""What the routes stand on: given to `create_app`, found again through the request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from tracker.clocks import Clock
+from tracker.ports import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """The store, the clock, and what ails the other parts of the process, in words."""
+
+    store: Store
+    clock: Clock
+    health: Callable[[], Sequence[str]]
+
+
+async def _backend(request: Request) -> Backend:
+    backend: Backend = request.app.state.backend
+    return backend
+
+
+TheBackend = Annotated[Backend, Depends(_backend)]

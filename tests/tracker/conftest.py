@@ -1,0 +1,190 @@
+"""Messages to record, and real databases to record them in."""
+
+from hashlib import blake2b
+from itertools import count
+from shutil import copy
+
+import pytest
+
+from tracker.model import (
+    Asset,
+    Device,
+    Fix,
+    Kind,
+    Message,
+    Observation,
+    Presence,
+    Read,
+    ReaderPlace,
+    Reject,
+    Values,
+    body_of,
+    content_digest,
+)
+from tracker.record import record
+from tracker.registry import bind_device, register_asset, register_device
+from tracker.stamps import StampPolicy
+from tracker.stores.sqlite import SqliteStore
+
+KINDS = {Fix: Kind.FIX, Read: Kind.READ, Values: Kind.SENSOR, Presence: Kind.PRESENCE}
+
+
+class Make:
+    """Values to test with. An event is a pair of its time and what was observed."""
+
+    NOW = 1_790_000_000_000
+    TAG = "urn:epc:id:grai:0614141.12345.5678"
+    POLICY = StampPolicy()
+
+    def fix(self, at=NOW, lat=50.1, lon=4.2, acc=8.0):
+        return at, Fix(lat, lon, acc)
+
+    def read(self, at=NOW, tag=TAG):
+        return at, Read(tag, 1, -54.0)
+
+    def sensor(self, at=NOW, **values):
+        return at, Values(values or {"temperature": 21.5})
+
+    def presence(self, at=NOW, online=True, conn=1):
+        return at, Presence(online, conn)
+
+    def message(
+        self,
+        *events,
+        device="trk-1",
+        boot="b1",
+        seq=0,
+        first=None,
+        sent=None,
+        received=NOW,
+        rejected=0,
+    ):
+        """A decoded message of events; the last `rejected` places hold unreadable ones."""
+        observations = [
+            self._observation(n, at, what, device, boot, seq, sent, received)
+            for n, (at, what) in enumerate(events)
+        ]
+        places = range(len(events), len(events) + rejected)
+        rejects = [Reject(n, "bad_event", "not readable") for n in places]
+        payload = repr((boot, seq, first, sent, events, rejected)).encode()
+        topic = f"retour/v1/{device}/events"
+        return Message(
+            device, boot, seq, first, sent, received, observations, rejects, topic, payload
+        )
+
+    def _observation(self, n, at, what, device, boot, seq, sent, received):
+        body = body_of(what)
+        kind = KINDS[type(what)]
+        natural = repr((device, boot, what if seq is None else (seq, n), str(kind)))
+        return Observation(
+            key=blake2b(natural.encode(), digest_size=16).digest(),
+            digest=content_digest(at, body),
+            kind=kind,
+            subject=what.tag if isinstance(what, Read) else device,
+            device=device,
+            boot=boot,
+            seq=seq,
+            event=n,
+            stamp=at,
+            at=at,
+            sent=sent,
+            received=received,
+            body=body,
+            what=what,
+        )
+
+
+class Database:
+    """A store and what the tests ask of it."""
+
+    def __init__(self, store):
+        self.store = store
+
+    def record(self, *messages, letters=(), policy=Make.POLICY):
+        """Record messages as one batch."""
+        with self.store.writing() as tx:
+            return record(tx, messages, letters, policy)
+
+    def register(self, id="trk-1", asset=None, place=None, policy=Make.POLICY, **options):
+        """Register a device (a fixed reader where it has a place), bound to an asset if given;
+        the number of observations adopted."""
+        kind = "reader" if place else "tracker"
+        with self.store.writing() as tx:
+            adopted = register_device(tx, Device(id, kind, place=place, **options), policy)
+            if asset:
+                register_asset(tx, Asset(asset))
+                bind_device(tx, asset, id)
+        return adopted
+
+    def count(self, table):
+        with self.store.reading() as tx:
+            return tx.counts()[table]
+
+    def dead(self):
+        """The dead letters, oldest first."""
+        with self.store.reading() as tx:
+            return [letter for _, letter in reversed(tx.dead_letters(None, 100_000))]
+
+    def held(self):
+        """What stands in quarantine, oldest first."""
+        with self.store.reading() as tx:
+            return [held for _, held in reversed(tx.quarantine(None, 100_000))]
+
+    def logged(self, message):
+        """The logged ones of a message's observations."""
+        with self.store.reading() as tx:
+            return [o for own in message.observations if (o := tx.logged(own.key)) is not None]
+
+    def progress(self, device="trk-1", boot="b1"):
+        with self.store.reading() as tx:
+            return dict(tx.progress()).get((device, boot))
+
+    def belief(self, asset="A1"):
+        with self.store.reading() as tx:
+            return tx.belief(asset)
+
+    def outbox(self):
+        with self.store.writing() as tx:
+            return tx.outbox(1_000)
+
+
+@pytest.fixture(scope="session")
+def make():
+    return Make()
+
+
+@pytest.fixture
+def here():
+    """Where a fixed reader stands."""
+    return ReaderPlace(51.0, 4.0, 5.0)
+
+
+@pytest.fixture(scope="session")
+def new_database(tmp_path_factory):
+    """Makes empty databases, quickly: they are copies of one that was migrated once."""
+    folder = tmp_path_factory.mktemp("databases")
+    template = folder / "template.db"
+    SqliteStore(template).close()
+    numbers = count()
+
+    def make_one():
+        path = folder / f"{next(numbers)}.db"
+        copy(template, path)
+        return Database(SqliteStore(path))
+
+    return make_one
+
+
+@pytest.fixture
+def db(new_database):
+    """An empty database."""
+    database = new_database()
+    yield database
+    database.store.close()
+
+
+@pytest.fixture
+def known(db):
+    """A database with the device `trk-1`, bound to the asset `A1`."""
+    db.register("trk-1", asset="A1")
+    return db
