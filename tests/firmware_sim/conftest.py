@@ -17,16 +17,28 @@ from firmware_sim.broker import Broker
 WAIT_S = 15.0
 
 
-def free_port() -> int:
+def embedded_broker(port: int) -> iotcore.Broker:
+    return iotcore.Broker(port=port, listen="127.0.0.1", max_payload_size=262_144)
+
+
+@pytest.fixture
+def nowhere() -> Broker:
+    """An address where no broker listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        return Broker("127.0.0.1", probe.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
-def broker():
-    with iotcore.Broker(port=free_port(), listen="127.0.0.1", max_payload_size=262_144) as embedded:
-        yield Broker.parse(f"mqtt://127.0.0.1:{embedded.port}")
+@pytest.fixture
+def embedded(nowhere):
+    """A broker of one's own, to be stopped and started again."""
+    with embedded_broker(nowhere.port) as running:
+        yield running
+
+
+@pytest.fixture
+def broker(embedded) -> Broker:
+    return Broker("127.0.0.1", embedded.port)
 
 
 class FakeGateway:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -55,7 +56,7 @@ def test_a_message_is_the_native_wire():
 
 def test_it_is_sent_again_after_a_minute_doubling_to_an_hour():
     times = sending_times(filled(1), 6 * HOUR)
-    pauses = [after - before for before, after in zip(times, times[1:], strict=False)]
+    pauses = [after - before for before, after in pairwise(times)]
     assert pauses[:7] == [MINUTE * n for n in (1, 2, 4, 8, 16, 32, 60)]
     assert set(pauses[7:]) == {RESEND_MAX_MS}
 
@@ -64,10 +65,15 @@ def test_a_fast_clock_has_a_floor_for_every_pause():
     outbox = Outbox(10, floor_ms=4 * MINUTE)
     outbox.append(EVENTS, 0)
     assert sending_times(outbox, HOUR)[:4] == [0, 4 * MINUTE, 8 * MINUTE, 12 * MINUTE]
-    outbox.append(EVENTS, HOUR)
-    outbox.due(HOUR)
+
+
+def test_a_fast_clock_has_a_floor_for_missing_ones():
+    outbox = Outbox(10, floor_ms=30 * SECOND)
+    for _ in range(2):
+        outbox.append(EVENTS, 0)
+    outbox.due(0)
     outbox.receipt(receipt(outbox, 1, [0, 0]))
-    assert sent(outbox, HOUR + 4 * MINUTE - 1) == []
+    assert outbox.next_due() == 30 * SECOND
 
 
 def test_a_missing_one_is_sent_again_after_ten_seconds_doubling():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,5 +43,5 @@ def test_runs_are_the_set_of_what_was_added(numbers):
         runs.add(number)
     assert [seq for low, high in runs for seq in range(low, high + 1)] == sorted(set(numbers))
     assert len(runs) == len(set(numbers))
-    assert all(high + 1 < low for (_, high), (low, _) in zip(runs, list(runs)[1:], strict=False))
+    assert all(high + 1 < low for (_, high), (low, _) in pairwise(runs))
     assert all((number in runs) == (number in numbers) for number in range(-1, 42))

@@ -25,6 +25,10 @@ def receipts(recorded):
     return sorted((r.device, r.boot, r.seq, r.missing) for r in recorded.receipts)
 
 
+class PowerCut(Exception):
+    """Ends a transaction before its commit."""
+
+
 class TestDuplicates:
     @pytest.mark.parametrize("batches", [[1, 1], [2], [3], [1, 2], [2, 2]])
     def test_a_message_that_comes_again_has_one_effect(self, known, make, batches):
@@ -342,9 +346,8 @@ class TestAllOrNothing:
     def test_an_exception_leaves_no_trace(self, known, make, here):
         known.record(make.message(make.fix(), seq=0))
         before = known.belief(), known.progress(), known.count("log")
-        with pytest.raises(RuntimeError), known.store.writing() as tx:
-            self._write_everything(tx, make, here)
-            raise RuntimeError("the power went out")
+        with pytest.raises(PowerCut):
+            self._write_everything_and_fail(known, make, here)
         assert (known.belief(), known.progress(), known.count("log")) == before
         counts = [known.count(table) for table in ("dead_letters", "quarantine", "outbox")]
         assert counts == [0, 0, 0]
@@ -354,9 +357,8 @@ class TestAllOrNothing:
     def test_an_exception_leaves_no_trace_in_what_the_store_remembers(self, known, make, here):
         """Afterwards all goes on as if the attempt had never been."""
         known.record(make.message(make.fix(), seq=0))
-        with pytest.raises(RuntimeError), known.store.writing() as tx:
-            self._write_everything(tx, make, here)
-            raise RuntimeError("the power went out")
+        with pytest.raises(PowerCut):
+            self._write_everything_and_fail(known, make, here)
         again = known.record(
             make.message(make.fix(make.NOW + 9), seq=7), make.message(make.fix(), device="new")
         )
@@ -367,18 +369,20 @@ class TestAllOrNothing:
             assert tx.asset("A2") is None
             assert tx.bindings(["new"])["new"] == []
 
-    def _write_everything(self, tx, make, here):
-        register_device(tx, Device("new", "reader", place=here), make.POLICY)
-        register_asset(tx, Asset("A2"))
-        bind_device(tx, "A2", "new")
+    def _write_everything_and_fail(self, known, make, here):
         messages = [
             make.message(make.fix(make.NOW + 5), make.fix(0), seq=7, rejected=1),
             make.message(make.fix(), device="new"),
             make.message(make.fix(), device="stranger"),
         ]
-        record(tx, messages, [], make.POLICY)
-        tx.enqueue("topic", b"payload")
-        assert tx.beliefs(["A1", "A2"]).keys() == {"A1", "A2"}
+        with known.store.writing() as tx:
+            register_device(tx, Device("new", "reader", place=here), make.POLICY)
+            register_asset(tx, Asset("A2"))
+            bind_device(tx, "A2", "new")
+            record(tx, messages, [], make.POLICY)
+            tx.enqueue("topic", b"payload")
+            assert tx.beliefs(["A1", "A2"]).keys() == {"A1", "A2"}
+            raise PowerCut
 
 
 def test_a_batch_of_nothing_is_fine(db):

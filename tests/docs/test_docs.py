@@ -1,0 +1,101 @@
+"""The documentation names everything that users can say, and what it names exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer
+from prometheus_client import REGISTRY
+
+import retour
+from api.app import create_app
+from tracker.clocks import SystemClock
+from tracker.stores.sqlite import SqliteStore
+
+ROOT = Path(retour.__file__).parent
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+COMMANDS = (ROOT / "docs/commands.md").read_text()
+
+
+def commands(group=None, path="retour"):
+    group = group or typer.main.get_command(retour.app)
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, f"{path} {name}")
+        else:
+            yield f"{path} {name}", command
+
+
+@pytest.mark.parametrize(("name", "command"), [*commands()], ids=str)
+def test_every_command_and_option_is_documented(name, command):
+    assert f"`{name}" in COMMANDS
+    options = {option for p in command.params for option in p.opts if option.startswith("--")}
+    assert {option for option in options if option not in COMMANDS} == set()
+
+
+@pytest.mark.parametrize(("name", "command"), [*commands()], ids=str)
+def test_every_command_has_an_example(name, command):
+    assert f"Example: {name}" in command.help or f" {name}" in command.help.partition("Example:")[2]
+
+
+@pytest.mark.parametrize("setting", retour.Settings.model_fields)
+def test_every_setting_is_documented(setting):
+    assert f"| `RETOUR_{setting.upper()}` |" in (ROOT / "docs/configuration.md").read_text()
+
+
+def test_every_documented_setting_exists():
+    documented = {
+        name for page in PAGES for name in re.findall(r"RETOUR_[A-Z_]+", page.read_text())
+    }
+    settings = {f"RETOUR_{name.upper()}" for name in retour.Settings.model_fields}
+    assert documented <= settings | {"RETOUR_CONFIG", "RETOUR_REQUIRE_SERVERS"}
+
+
+def test_every_route_is_documented_and_every_documented_route_exists(tmp_path):
+    app = create_app(SqliteStore(tmp_path / "retour.db"), SystemClock())
+    schema = app.openapi()["paths"]
+    routes = {f"{method.upper()} {path}" for path, item in schema.items() for method in item}
+    documented = set(
+        re.findall(r"^\| `([A-Z]+ /[^`]*)` \|", (ROOT / "docs/api.md").read_text(), re.M)
+    )
+    assert documented == routes | {"GET /v1/openapi.json"}
+
+
+def test_every_metric_is_documented():
+    page = (ROOT / "docs/api.md").read_text()
+    metrics = {metric.name for metric in REGISTRY.collect() if metric.name.startswith("retour_")}
+    assert {name for name in metrics if f"`{name}`" not in page} == set()
+
+
+def test_every_reason_is_documented():
+    page = (ROOT / "docs/wire.md").read_text()
+    source = "".join(
+        path.read_text() for room in ("gateway", "tracker") for path in (ROOT / room).rglob("*.py")
+    )
+    reasons = set(re.findall(r'(?:Undecodable|Doubt)\("([a-z_]+)"', source))
+    reasons |= set(re.findall(r'Reject\(\w+, "([a-z_]+)"', source))
+    reasons |= set(re.findall(r'^(?:UNKNOWN_DEVICE|KEY_CONFLICT) = "(\w+)"', source, re.M))
+    assert len(reasons) >= 14
+    assert {reason for reason in reasons if f"`{reason}`" not in page} == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)]+)\)", page.read_text()):
+        path, _, anchor = target.partition("#")
+        if path.startswith("http"):
+            continue
+        there = page.parent / path if path else page
+        assert there.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", there.read_text(), re.M)
+            assert anchor in {heading.lower().replace(" ", "-") for heading in headings}, target
+
+
+def test_every_fault_in_the_table_has_its_test():
+    tests = (ROOT / "tests/system/test_faults.py").read_text()
+    page = (ROOT / "docs/reliability.md").read_text()
+    named = re.findall(r"`(test_[a-z0-9_]+?)_?\.\.\.|`(test_[a-z0-9_]+)`", page)
+    assert len(named) >= 15
+    for start, whole in named:
+        assert f"def {start or whole}" in tests, start or whole

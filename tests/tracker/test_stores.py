@@ -1,0 +1,460 @@
+"""What every store must do: the ports' methods, one by one, on a real database."""
+
+import pytest
+
+from tracker.access import ApiKey
+from tracker.fold import CORRECTED, LOCATED, Belief, Entry, Place
+from tracker.model import Asset, Binding, Device, Quarantined
+from tracker.ports import Position
+from tracker.receipts import Hole, Progress, Span
+from tracker.record import dead_letter, record
+from tracker.registry import bind_device, register_asset, register_device
+from tracker.stores.sqlite import SqliteStore
+
+STORES = {"sqlite": lambda folder: SqliteStore(folder / "retour.db")}
+AWKWARD = ["", "ü/+#", "O'Brien", '"', "%_", "\x7f", "漢字", "a" * 1000]
+
+
+@pytest.fixture(params=STORES)
+def store(request, tmp_path):
+    """A new, empty store of each kind."""
+    made = STORES[request.param](tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=STORES)
+def twins(request, tmp_path):
+    """Two stores on one database, like two processes."""
+    made = [STORES[request.param](tmp_path) for _ in range(2)]
+    yield made
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def rows(make):
+    """Observations of every kind, of two devices."""
+    one = make.message(
+        make.fix(make.NOW + 2), make.read(), make.sensor(), sent=make.NOW, seq=2**53 - 1
+    )
+    other = make.message(make.presence(make.NOW + 1), device="trk-2", seq=None)
+    return [*one.observations, *other.observations]
+
+
+class TestLog:
+    def test_what_is_appended_comes_back_as_it_was(self, store, rows):
+        with store.writing() as tx:
+            assert tx.append(rows) == {row.key for row in rows}
+        with store.reading() as tx:
+            assert [tx.logged(row.key) for row in rows] == rows
+            assert tx.logged(b"unknown") is None
+
+    def test_only_what_is_new_is_appended(self, store, rows):
+        with store.writing() as tx:
+            tx.append(rows[:2])
+            assert tx.append(rows) == {row.key for row in rows[2:]}
+            assert tx.append(rows) == set()
+            assert tx.append([]) == set()
+        with store.reading() as tx:
+            assert tx.counts()["log"] == len(rows)
+
+    def test_the_first_content_of_a_key_stays(self, store, rows):
+        with store.writing() as tx:
+            tx.append(rows)
+            assert tx.append([rows[0]._replace(digest=b"other", at=0)]) == set()
+        with store.reading() as tx:
+            assert tx.logged(rows[0].key) == rows[0]
+
+    def test_digests_are_those_of_logged_keys(self, store, rows):
+        with store.writing() as tx:
+            tx.append(rows[:2])
+            digests = tx.digests(row.key for row in rows)
+            assert digests == {row.key: row.digest for row in rows[:2]}
+            assert tx.digests([]) == {}
+
+    def test_rows_can_be_taken_back(self, store, rows):
+        with store.writing() as tx:
+            tx.append(rows)
+            tx.remove([rows[0].key])
+            assert rows[0].key not in tx.digests([row.key for row in rows])
+            assert tx.append(rows) == {rows[0].key}
+
+    def test_a_great_batch_is_appended(self, store, make):
+        rows = make.message(*[make.sensor() for _ in range(20_000)]).observations
+        with store.writing() as tx:
+            assert len(tx.append(rows)) == len(rows)
+            assert len(tx.digests(row.key for row in rows)) == len(rows)
+            tx.remove(row.key for row in rows)
+            assert tx.digests(row.key for row in rows) == {}
+
+    def test_messages_are_counted_by_boot(self, store, make):
+        messages = [
+            make.message(make.fix(), make.sensor(), seq=0),
+            make.message(make.fix(), seq=1),
+            make.message(make.fix(), device="trk-2", seq=1),
+            make.message(make.fix(), boot="b2"),
+        ]
+        with store.writing() as tx:
+            tx.append([o for message in messages for o in message.observations])
+        with store.reading() as tx:
+            assert tx.messages(["b1"]) == 3
+            assert tx.messages(["b1", "b2"]) == 4
+            assert tx.messages([]) == 0
+
+    def test_a_natural_key_logged_twice_is_counted(self, store, rows):
+        with store.writing() as tx:
+            tx.append([*rows, rows[0]._replace(key=b"x"), rows[0]._replace(key=b"y")])
+        with store.reading() as tx:
+            assert tx.duplicates() == 2
+
+
+class TestHistory:
+    @pytest.fixture
+    def told(self, store, make):
+        """A store where asset A1 had trk-1 until NOW + 3, and trk-2 from NOW + 2 on."""
+        with store.writing() as tx:
+            for asset in ("A1", "A2"):
+                tx.add_asset(Asset(asset))
+            tx.add_binding(Binding("A1", "trk-1", until=make.NOW + 3))
+            tx.add_binding(Binding("A1", "trk-2", since=make.NOW + 2))
+            for device in ("trk-1", "trk-2"):
+                events = [make.fix(make.NOW + n) for n in (4, 3, 2, 1, 1)]
+                tx.append(make.message(*events, device=device).observations)
+        return store
+
+    def test_history_is_what_the_bindings_say_in_order(self, told, make):
+        with told.writing() as tx:
+            written = list(tx.history("A1"))
+        with told.reading() as tx:
+            assert list(tx.history("A1")) == written
+            assert list(tx.history("A2")) == list(tx.history("nothing")) == []
+        assert written == sorted(written, key=lambda row: (row.at, row.key))
+        seen = {(row.device, row.at - make.NOW) for row in written}
+        assert seen == {("trk-1", 1), ("trk-1", 2), ("trk-2", 2), ("trk-2", 3), ("trk-2", 4)}
+        assert len(written) == 6
+
+    @pytest.mark.parametrize(
+        ("since", "until", "times"),
+        [(None, None, [1, 1, 2, 2, 3, 4]), (2, None, [2, 2, 3, 4]), (2, 4, [2, 2, 3]), (5, 6, [])],
+    )
+    def test_history_from_a_time_up_to_but_not_at_another(self, told, make, since, until, times):
+        with told.reading() as tx:
+            found = tx.history("A1", since and make.NOW + since, until and make.NOW + until)
+            assert [row.at - make.NOW for row in found] == times
+
+    @pytest.mark.parametrize("size", [1, 2, 5, 6, 7])
+    def test_history_in_pages_is_the_whole(self, told, size):
+        with told.reading() as tx:
+            whole, pages, after = list(tx.history("A1")), [], None
+            while page := list(tx.history("A1", after=after, limit=size)):
+                pages += page
+                after = Position(page[-1].at, page[-1].key.hex())
+        assert pages == whole
+
+
+class TestProgress:
+    @pytest.mark.parametrize(
+        "progress",
+        [
+            Progress(),
+            Progress(5),
+            Progress(2**53 - 1, (Hole(1, 2, 7), Hole(4, 4, 9)), (Span(6, 7),), 3),
+        ],
+    )
+    def test_progress_comes_back_as_it_was(self, store, progress):
+        boot = ("trk-1", "b1")
+        with store.writing() as tx:
+            assert tx.progress([boot]) == {}
+            tx.save_progress({boot: progress}, received=1)
+            assert tx.progress([boot, ("trk-1", "b2"), ("b1", "trk-1")]) == {boot: progress}
+        with store.writing() as tx:
+            assert tx.progress([boot]) == {boot: progress}
+        with store.reading() as tx:
+            assert list(tx.progress()) == [(boot, progress)]
+
+    def test_the_newest_progress_stays(self, store):
+        boot = ("trk-1", "b1")
+        with store.writing() as tx:
+            tx.save_progress({boot: Progress(1), ("x", "y"): Progress(9)}, received=1)
+            tx.save_progress({boot: Progress(2)}, received=2)
+            tx.save_progress({}, received=3)
+        with store.reading() as tx:
+            assert dict(tx.progress())[boot] == Progress(2)
+            assert tx.newest_reception() == 2
+
+    def test_kept_are_the_numbers_logged_held_or_dead(self, store, make):
+        logged, held = make.message(make.fix(), seq=3), make.message(make.fix(), seq=1)
+        other = make.message(make.fix(), boot="b2", seq=9)
+        letter = dead_letter("t", b"p", 0, "r", "d", device="trk-1", boot="b1", seq=2)
+        with store.writing() as tx:
+            tx.append([*logged.observations, *other.observations])
+            tx.quarantine([Quarantined(o, "why", "so") for o in held.observations])
+            tx.dead_letter([letter])
+        with store.reading() as tx:
+            kept = {boot: list(seqs) for boot, seqs in tx.kept()}
+        assert kept == {("trk-1", "b1"): [1, 2, 3], ("trk-1", "b2"): [9]}
+
+
+class TestBeliefs:
+    PLACE = Place(-0.0, 180.0, None, 7, "fix", "trk-1", "6b")
+
+    def test_a_belief_comes_back_as_it_was(self, store):
+        beliefs = [Belief("A1", 2, 7, "6b", self.PLACE, None), Belief("A2", 0, 0, "", None, None)]
+        with store.writing() as tx:
+            assert tx.beliefs(["A1"]) == {}
+            tx.save_beliefs(beliefs)
+            tx.save_beliefs([])
+            assert tx.beliefs(["A1", "A2", "A3"]) == {b.asset: b for b in beliefs}
+        with store.reading() as tx:
+            assert sorted(tx.beliefs()) == beliefs
+            assert tx.belief("A1") == beliefs[0]
+            assert tx.belief("A3") is None
+
+    def test_a_belief_can_be_dropped(self, store):
+        belief = Belief("A1", 2, 7, "6b", self.PLACE, None)
+        with store.writing() as tx:
+            tx.save_beliefs([belief])
+        with store.writing() as tx:
+            assert tx.beliefs(["A1"]) == {"A1": belief}
+            tx.drop_belief("A1")
+            tx.drop_belief("A1")
+            assert tx.beliefs(["A1"]) == {}
+        with store.reading() as tx:
+            assert tx.belief("A1") is None
+
+
+class TestJournal:
+    def test_lines_are_numbered_by_asset(self, store):
+        with store.writing() as tx:
+            assert tx.last_entry("A1") is None
+            tx.journal([Entry("A1", LOCATED, 1, {"lat": 1.0}), Entry("A2", LOCATED, 1, {})])
+            first = tx.last_entry("A1")
+            tx.journal([Entry("A1", CORRECTED, 0, {}, first)])
+            assert first < tx.last_entry("A2") < tx.last_entry("A1")
+        with store.reading() as tx:
+            assert tx.broken_links() == 0
+
+
+class TestKeptAside:
+    def test_a_dead_letter_comes_back_as_it_was_once(self, store):
+        letters = [
+            dead_letter("t", b"\x00\xff", 5, "not_json", "why"),
+            dead_letter("t", b"", 6, "bad", "ü", device="d", boot="b", seq=2**53 - 1, event=0),
+        ]
+        with store.writing() as tx:
+            tx.dead_letter(letters)
+            tx.dead_letter(letters)
+        with store.reading() as tx:
+            page = tx.dead_letters(None, 10)
+            assert [letter for _, letter in page] == letters[::-1]
+            assert tx.dead_letters(page[0][0], 10) == page[1:]
+            assert tx.dead_letters(None, 1) == page[:1]
+
+    def test_what_is_held_back_comes_back_as_it_was_once(self, store, rows):
+        held = [Quarantined(row, "why", "so") for row in rows]
+        with store.writing() as tx:
+            tx.quarantine(held)
+            tx.quarantine([Quarantined(rows[0], "other", "reason")])
+            assert tx.quarantined("trk-1", "why") == 3
+            assert tx.quarantined("trk-1", "other") == 0
+            assert tx.quarantine_of("trk-1", "why") == rows[:3]
+            assert tx.held([rows[0].key, b"unknown"]) == {rows[0].key: rows[0].digest}
+        with store.reading() as tx:
+            page = tx.quarantine(None, 10)
+            assert [one for _, one in page] == held[::-1]
+            assert tx.quarantine(page[0][0], 10) == page[1:]
+
+    def test_what_is_held_back_can_be_released(self, store, rows):
+        with store.writing() as tx:
+            tx.quarantine([Quarantined(row, "why", "so") for row in rows])
+            tx.release([rows[0].key, rows[1].key])
+            assert tx.quarantine_of("trk-1", "why") == rows[2:3]
+            assert tx.held(row.key for row in rows).keys() == {row.key for row in rows[2:]}
+
+
+class TestRegistry:
+    def test_devices_come_back_as_they_were(self, store, here):
+        devices = [
+            Device("a", "tracker"),
+            Device("b", "reader", place=here, first_received=7),
+            Device("c", "tracker", recording=True),
+        ]
+        with store.writing() as tx:
+            assert tx.devices(["a"]) == {}
+            for device in devices:
+                tx.add_device(device)
+            assert tx.devices(["a", "b", "c", "d"]) == {d.id: d for d in devices}
+        with store.reading() as tx:
+            assert [status.device for status in tx.devices("", 10)] == devices
+            assert [status.device.id for status in tx.devices("a", 1)] == ["b"]
+            assert tx.device("d") is None
+            assert tx.places() == {"b": here}
+
+    def test_the_first_reception_is_noted_once(self, store):
+        with store.writing() as tx:
+            tx.add_device(Device("a", "tracker"))
+            tx.first_heard("a", 7)
+            assert tx.devices(["a"])["a"].first_received == 7
+            tx.first_heard("a", 5)
+            tx.first_heard("nobody", 5)
+        with store.writing() as tx:
+            assert tx.devices(["a"])["a"].first_received == 7
+
+    def test_a_device_shows_its_boots_newest_first(self, store):
+        with store.writing() as tx:
+            tx.add_device(Device("a", "tracker"))
+        with store.reading() as tx:
+            assert tx.device("a")[1:] == (None, [])
+        with store.writing() as tx:
+            for received, boot in enumerate(["b2", "b3", "b1"]):
+                tx.save_progress({("a", boot): Progress(received)}, received)
+        with store.reading() as tx:
+            assert tx.device("a").last_received == 2
+            assert tx.device("a").boots == [
+                ("b1", Progress(2)),
+                ("b3", Progress(1)),
+                ("b2", Progress(0)),
+            ]
+
+    def test_assets_come_back_in_pages(self, store):
+        assets = [Asset("A1"), Asset("A2", "trolley"), Asset("A3")]
+        with store.writing() as tx:
+            for asset in reversed(assets):
+                tx.add_asset(asset)
+            assert tx.asset("A2") == assets[1]
+            assert tx.asset("A9") is None
+        with store.reading() as tx:
+            assert tx.asset("A2") == assets[1]
+            assert tx.assets("", 2) == assets[:2]
+            assert tx.assets("A2", 2) == assets[2:]
+
+    def test_bindings_come_back_as_they_were(self, store):
+        bindings = [Binding("A1", "s", 1, 2), Binding("A1", "s"), Binding("A2", "t", since=-5)]
+        with store.writing() as tx:
+            for asset in ("A1", "A2"):
+                tx.add_asset(Asset(asset))
+            assert list(tx.bindings(["s"]).get("s", [])) == []
+            for binding in bindings:
+                tx.add_binding(binding)
+            found = tx.bindings(["s", "t", "u"])
+            assert (list(found["s"]), list(found["t"])) == (bindings[:2], bindings[2:])
+        with store.reading() as tx:
+            assert tx.bindings_of("A1") == bindings[:2]
+            assert sorted(tx.bound_assets()) == ["A1", "A2"]
+
+    def test_a_binding_needs_its_asset(self, store):
+        with pytest.raises(Exception, match=r"(?i)foreign key"), store.writing() as tx:
+            tx.add_binding(Binding("A9", "s"))
+        with store.reading() as tx:
+            assert tx.bound_assets() == []
+
+    @pytest.mark.parametrize("name", AWKWARD)
+    def test_any_text_is_a_name(self, store, name):
+        with store.writing() as tx:
+            tx.add_device(Device(name, name))
+            tx.add_asset(Asset(name, name))
+            tx.add_binding(Binding(name, name))
+            tx.save_progress({(name, name): Progress(3)}, 1)
+            tx.save_beliefs([Belief(name, 1, 1, "", None, None)])
+        with store.writing() as tx:
+            assert tx.devices([name]).keys() == tx.beliefs([name]).keys() == {name}
+            assert tx.progress([(name, name)]) == {(name, name): Progress(3)}
+            assert len(tx.bindings([name])[name]) == 1
+
+
+class TestOutbox:
+    def test_messages_wait_in_order_until_they_are_sent(self, store):
+        with store.writing() as tx:
+            for n in range(4):
+                tx.enqueue(f"t{n}", bytes([n]))
+        with store.writing() as tx:
+            waiting = tx.outbox(3)
+            assert [(m.topic, m.payload) for m in waiting] == [
+                ("t0", b"\x00"),
+                ("t1", b"\x01"),
+                ("t2", b"\x02"),
+            ]
+            tx.sent([waiting[0].id, waiting[2].id])
+            tx.sent([])
+            assert [m.topic for m in tx.outbox(9)] == ["t1", "t3"]
+        with store.reading() as tx:
+            assert tx.counts()["outbox"] == 2
+
+
+class TestKeys:
+    KEY = ApiKey("k1", "console", b"d" * 32, ("read", "write"), 5, expires=9)
+
+    def test_a_key_is_found_by_its_digest(self, store):
+        with store.writing() as tx:
+            tx.add_key(self.KEY)
+        with store.reading() as tx:
+            assert tx.api_key(self.KEY.digest) == self.KEY
+            assert tx.api_key(b"other") is None
+            assert tx.api_keys() == [self.KEY]
+
+    def test_a_key_is_revoked_once(self, store):
+        with store.writing() as tx:
+            tx.add_key(self.KEY)
+            assert tx.revoke_key("k1", 7)
+            assert not tx.revoke_key("k1", 8)
+            assert not tx.revoke_key("k2", 8)
+        with store.reading() as tx:
+            assert tx.api_key(self.KEY.digest).revoked == 7
+
+
+class TestTransactions:
+    def test_an_exception_undoes_everything(self, store, rows):
+        def write_and_fail():
+            with store.writing() as tx:
+                tx.append(rows)
+                tx.enqueue("t", b"p")
+                raise KeyError("stop")
+
+        with pytest.raises(KeyError, match="stop"):
+            write_and_fail()
+        with store.reading() as tx:
+            assert set(tx.counts().values()) == {0}
+
+    def test_a_reader_sees_one_state_throughout(self, twins, rows):
+        writer, reader = twins
+        with reader.reading() as tx:
+            assert tx.counts()["log"] == 0
+            with writer.writing() as other:
+                other.append(rows)
+            assert tx.counts()["log"] == 0
+        with reader.reading() as tx:
+            assert tx.counts()["log"] == len(rows)
+
+    def test_two_stores_see_what_the_other_has_committed(self, twins, make):
+        """Whatever either remembers between its transactions."""
+        one, other = twins
+        for seq, store in enumerate([one, other, one, one, other, other, one]):
+            with store.writing() as tx:
+                register_device(tx, Device("trk-1", "tracker"), make.POLICY)
+                register_asset(tx, Asset("A1"))
+                bind_device(tx, "A1", "trk-1")
+                message = make.message(make.fix(make.NOW + seq), seq=seq)
+                recorded = record(tx, [message], [], make.POLICY)
+                assert recorded.receipts[0][2:] == (seq, [])
+                assert tx.beliefs(["A1"])["A1"].observations == seq + 1
+
+    def test_a_device_registered_elsewhere_is_known_at_once(self, twins, make):
+        gateway, console = twins
+        for seq, receipts in [(0, 0), (1, 1)]:
+            with gateway.writing() as tx:
+                recorded = record(tx, [make.message(make.fix(), seq=seq)], [], make.POLICY)
+                assert len(recorded.receipts) == receipts
+            with console.writing() as tx:
+                register_device(tx, Device("trk-1", "tracker"), make.POLICY)
+        with gateway.reading() as tx:
+            assert tx.counts()["log"] == 2
+
+    def test_what_is_stored_is_there_when_the_store_is_opened_again(self, tmp_path, store, rows):
+        with store.writing() as tx:
+            tx.append(rows)
+        store.close()
+        with store.reading() as tx:
+            assert tx.counts()["log"] == len(rows)
+        with store.writing() as tx:
+            assert tx.append(rows) == set()
