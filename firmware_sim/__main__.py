@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         world = options.world(options, clock.now_ms())
         device = Device(options.device, broker, clock, world, capacity=options.buffer)
     except (OSError, ValueError) as error:
-        parser.error(str(error))
+        parser.exit(2, f"{parser.prog}: error: {error}\n")
     _run(device, options.duration)
     return 0
 

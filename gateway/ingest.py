@@ -13,10 +13,11 @@ import structlog
 from gateway import metrics
 from gateway.decoders import DECODERS, Decoder, Undecodable, decoder_of
 from gateway.session import Delivery
+from tracker.letters import dead_letter
 from tracker.model import DeadLetter, Message
 from tracker.ports import Store, StoreUnavailable
 from tracker.receipts import Receipt
-from tracker.record import dead_letter, record
+from tracker.record import record
 from tracker.stamps import StampPolicy
 
 TRIES = 3

@@ -13,7 +13,7 @@ from epcpy.utils.parsers import hex_to_tag_encodable
 
 _URN = re.compile(r"urn:epc:id:[a-z]{3,10}:[\x21-\x7e]{1,200}")
 _HEX = re.compile(r"[0-9A-Fa-f]{1,128}")
-_SERIAL_BITS = 38  # of a GRAI-96; the asset type stands before them, 4 bits in partition 0
+_GRAI_HEADERS = ("33", "37")  # GRAI-96, GRAI-170
 
 
 @lru_cache(maxsize=100_000)  # a decode takes 14-24 microseconds, and tags come again
@@ -31,9 +31,10 @@ def tag_id(epc: str) -> str:
     """
     if _URN.fullmatch(epc):
         return epc
-    digits = epc.removeprefix("tag:").upper()
+    digits = epc.removeprefix("tag:")
     if not _HEX.fullmatch(digits):
-        raise ValueError(f"{epc!r} is no hexadecimal tag number")
+        raise ValueError(f"{epc!r:.60} is no hexadecimal tag number")
+    digits = digits.upper()
     return _pure_identity(digits) or f"tag:{digits}"
 
 
@@ -48,11 +49,11 @@ def _pure_identity(digits: str) -> str | None:
 
 
 def _impossible_grai(digits: str) -> bool:
-    """A GRAI-96 with partition 0 leaves no digit for the asset type, so those bits must be 0;
-    epcpy accepts any (TDS 2.0, table 14-12)."""
-    if not digits.startswith("33"):
+    """A GRAI with partition 0 leaves no digit for the asset type, so those bits must be 0;
+    epcpy accepts any (TDS 2.0, table 14-12). Both lengths begin with 8 bits of header, 3 of
+    filter, 3 of partition, and for partition 0 then 40 of company prefix and 4 of asset type."""
+    if not digits.startswith(_GRAI_HEADERS):
         return False
-    bits = int(digits[:24].ljust(24, "0"), 16)
-    partition = bits >> 82 & 0b111
-    asset_type = bits >> _SERIAL_BITS & 0b1111
+    bits = int(digits[:16].ljust(16, "0"), 16)
+    partition, asset_type = bits >> 50 & 0b111, bits >> 6 & 0b1111
     return partition == 0 and asset_type != 0

@@ -6,6 +6,7 @@ six times as much to make.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -128,6 +129,33 @@ class Observation(NamedTuple):
     what: What
 
 
+DEVICE_ID_RULE = (
+    "1 to 128 characters, no control characters, none of / + #, not beginning with tag: or urn:"
+)
+ASSET_ID_RULE = "1 to 256 characters, no control characters and no /"
+_DEVICE_ID = re.compile(r"(?!tag:|urn:)[^\x00-\x1f\x7f/+#]{1,128}")
+_ASSET_ID = re.compile(r"[^\x00-\x1f\x7f/]{1,256}")
+
+
+def is_device_id(text: str) -> bool:
+    """Whether a text can name a device or a boot: it fits into a topic, and cannot be taken
+    for a tag.
+
+    >>> is_device_id("trk-1"), is_device_id("a/b"), is_device_id("tag:E280")
+    (True, False, False)
+    """
+    return _DEVICE_ID.fullmatch(text) is not None
+
+
+def is_asset_id(text: str) -> bool:
+    """Whether a text can name an asset: it fits into a path.
+
+    >>> is_asset_id("urn:epc:id:grai:0614141.12345.5678"), is_asset_id("a/b")
+    (True, False)
+    """
+    return _ASSET_ID.fullmatch(text) is not None
+
+
 def event_key(natural: str) -> bytes:
     """The key of an event: BLAKE2b-128 of format, natural key, index and kind, joined by the
     control character U+001F, which none of them may hold.
@@ -144,11 +172,13 @@ def content_digest(stamp: int, body: bytes) -> bytes:
 
 
 class Reject(NamedTuple):
-    """An event of a message that could not be read: its place in the message and why not."""
+    """An event of a message that could not be read: its place in the message, why not, and
+    the JSON array that holds it."""
 
     event: int
     reason: str
     detail: str
+    content: bytes
 
 
 class Message(NamedTuple):

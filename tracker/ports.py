@@ -46,6 +46,9 @@ class Writer(Protocol):
     def devices(self, ids: Iterable[str]) -> Mapping[str, Device]:
         """The registered ones among `ids`."""
 
+    def places(self) -> Mapping[str, ReaderPlace]:
+        """Where the fixed readers stand."""
+
     def bindings(self, subjects: Iterable[str]) -> Mapping[str, Sequence[Binding]]:
         """All bindings of each subject; subjects without any may be absent."""
 
@@ -61,7 +64,10 @@ class Writer(Protocol):
     def progress(self, boots: Iterable[Boot]) -> dict[Boot, Progress]:
         """The receipt progress of each (device, boot), locked until the transaction ends."""
 
-    def save_progress(self, progress: Mapping[Boot, Progress], received: int) -> None: ...
+    def save_progress(
+        self, progress: Mapping[Boot, Progress], received: Mapping[Boot, int]
+    ) -> None:
+        """Store progress, and when each boot was last heard: never earlier than before."""
 
     def beliefs(self, assets: Iterable[str]) -> dict[str, Belief]:
         """The stored beliefs, locked until the transaction ends."""
@@ -87,8 +93,8 @@ class Writer(Protocol):
     def quarantined(self, device: str, reason: str) -> int:
         """How many observations of a device are held back for a reason."""
 
-    def held(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
-        """The digests of those of `keys` that stand in quarantine."""
+    def held(self, observations: Sequence[Observation]) -> dict[bytes, bytes]:
+        """The digests, by key, of those that stand in quarantine."""
 
     def release(self, keys: Iterable[bytes]) -> None:
         """Take observations out of quarantine, for they have been stored."""

@@ -53,22 +53,31 @@ class Progress(NamedTuple):
         """Whether the message `seq` is accounted for: stored, quarantined or dead-lettered."""
         return seq <= self.top and _find(self.holes, seq) is None and _find(self.lost, seq) is None
 
+    def account_message(self, seq: int, first: int | None, now: int) -> Progress:
+        """The progress once the message `seq` is kept, which says that its device holds nothing
+        below `first`: at most all that comes before this very message."""
+        at = self if first is None else self.declare_first(min(first, seq))
+        return at.account(seq, now).expire(now)
+
     def account(self, seq: int, now: int) -> Progress:
         """The progress once `seq` is kept as well. Where that would open more holes than a
         device may have, nothing changes: the device will send it again."""
         if seq == self.top + 1:
             return Progress(seq, self.holes, self.lost, self.first)
         if seq > self.top:
-            if len(self.holes) >= HOLES_AT_MOST:
-                return self
-            return self._replace(top=seq, holes=(*self.holes, Hole(self.top + 1, seq - 1, now)))
+            opened = (*self.holes, Hole(self.top + 1, seq - 1, now))
+            return self._replace(top=seq)._with_holes(opened, self)
         if (i := _find(self.holes, seq)) is not None:
-            if len(self.holes) >= HOLES_AT_MOST and self.holes[i].low < seq < self.holes[i].high:
-                return self
-            return self._replace(holes=_without_hole(self.holes, i, seq))
+            return self._with_holes(_without_hole(self.holes, i, seq), self)
         if (i := _find(self.lost, seq)) is not None:
             return self._replace(lost=_without_span(self.lost, i, seq))
         return self
+
+    def _with_holes(self, holes: tuple[Hole, ...], otherwise: Progress) -> Progress:
+        """This progress with these holes, unless they are too many and more than before."""
+        if len(holes) > max(HOLES_AT_MOST, len(otherwise.holes)):
+            return otherwise
+        return self._replace(holes=holes)
 
     def declare_first(self, first: int | None) -> Progress:
         """The device says that it holds nothing below `first`: holes there are lost."""

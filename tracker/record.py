@@ -1,34 +1,27 @@
 """Use case: a batch of messages becomes durable, takes effect, and is accounted for.
 
 All of it happens in the caller's one transaction: either the batch is logged, folded and
-accounted for, or nothing of it is.
+accounted for, or nothing of it is. An event is kept once, in the log or in quarantine, and its
+first copy decides where: a later one with the same content is a duplicate, with another content
+a dead letter.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from hashlib import blake2b
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from tracker.fold import CORRECTED, Belief, Entry, fold, follows, transition
-from tracker.model import (
-    DeadLetter,
-    Device,
-    Message,
-    Observation,
-    Quarantined,
-    ReaderPlace,
-)
+from tracker.letters import conflict_letter, reject_letters
+from tracker.model import DeadLetter, Device, Message, Observation, Quarantined, ReaderPlace
 from tracker.ports import Boot, Writer
 from tracker.receipts import Progress, Receipt
 from tracker.stamps import AHEAD_CORRECTED, Doubt, StampPolicy, ahead_by, doubt, earliest
 
 UNKNOWN_DEVICE = "unknown_device"
-KEY_CONFLICT = "key_conflict"
 STRANGER_HOLDS_AT_MOST = 10_000  # observations kept of one unknown device
-PAYLOAD_KEPT = 256 * 1024  # bytes of a payload that a dead letter keeps
 
 
 @dataclass(slots=True)
@@ -50,6 +43,48 @@ class _Sifted(NamedTuple):
     held: list[Quarantined]
 
 
+class _Copies:
+    """The observations of a batch, by event key. A key's first copy is to be stored (`rows`) or
+    held back (`held`); `later` are all other copies, each with its message."""
+
+    def __init__(self, sifted: Sequence[_Sifted]) -> None:
+        self.rows: dict[bytes, Observation] = {}
+        self.held: dict[bytes, Quarantined] = {}
+        self.later: list[tuple[Message, Observation]] = []
+        self.owner: dict[bytes, int] = {}  # the place in the batch of the first copy's message
+        self._sifted = sifted
+        for n, (message, rows, held) in enumerate(sifted):
+            for row in rows:
+                if self.owner.setdefault(row.key, n) == n and row.key not in self.held:
+                    self.rows[row.key] = row
+                else:
+                    self.later.append((message, row))
+            for one in held:
+                key = one.observation.key
+                if self.owner.setdefault(key, n) == n:
+                    self.held[key] = one
+                else:
+                    self.later.append((message, one.observation))
+
+    def demote(self, kept: Iterable[bytes]) -> None:
+        """The first copies of these keys are none: others have been kept before."""
+        for key in kept:
+            row = self.rows.pop(key) if key in self.rows else self.held.pop(key).observation
+            self.later.append((self._sifted[self.owner[key]].message, row))
+
+    def contradictions(self, kept: Mapping[bytes, bytes]) -> list[tuple[Message, Observation]]:
+        """The later copies whose content differs from the one that is kept: from a batch
+        before (its digest is in `kept`), or from this one."""
+        return [
+            (message, row)
+            for message, row in self.later
+            if row.digest != (kept.get(row.key) or self._first_digest(row.key))
+        ]
+
+    def _first_digest(self, key: bytes) -> bytes:
+        return (self.rows[key] if key in self.rows else self.held[key].observation).digest
+
+
 def record(
     tx: Writer,
     messages: Sequence[Message],
@@ -64,37 +99,48 @@ def record(
     is accounted for already.
     """
     result = Recorded()
-    devices = tx.devices({message.device for message in messages})
+    devices = first_heard(tx, messages)
     strangers = [message for message in messages if message.device not in devices]
     sifted = [
         sift(message, devices[message.device], policy)
         for message in messages
         if message.device in devices
     ]
-    _note_first_heard(tx, sifted, devices)
-
-    rows = _first_copies(sifted)
-    new = tx.append(list(rows.values()))
-    conflicts = _other_contents(tx, sifted, rows, new)
-    intruders = _account(tx, sifted, rows, new, result)
+    copies = _Copies(sifted)
+    new, conflicts = _append(tx, copies)
+    intruders = _account(tx, sifted, copies, new, result)
     if intruders and not adopted:
-        conflicts += _take_back(tx, intruders, rows, new)
+        tx.remove(intruders)
+        new.difference_update(intruders)
+        conflicts += [(message, copies.rows[key]) for key, message in intruders.items()]
 
-    held = [quarantined for one in sifted for quarantined in one.held]
-    held += _hold_strangers(tx, strangers)
-    dead = [*letters, *(letter for message in messages for letter in rejected(message))]
+    held = [*copies.held.values(), *_hold_strangers(tx, strangers)]
+    dead = [*letters]
+    dead += [letter for message in messages for letter in reject_letters(message)]
     dead += [conflict_letter(message, row) for message, row in conflicts]
     if held:
         tx.quarantine(held)
     if dead:
         tx.dead_letter(dead)
-    refold_touched(tx, [rows[key] for key in rows if key in new])
+    refold_touched(tx, [row for key, row in copies.rows.items() if key in new])
 
-    result.stored = len(new)
-    result.duplicates = sum(len(one.rows) for one in sifted) - len(new) - len(conflicts)
-    result.quarantined = len(held)
-    result.dead_lettered = len(dead)
+    result.stored, result.quarantined, result.dead_lettered = len(new), len(held), len(dead)
+    came = sum(len(one.rows) + len(one.held) for one in sifted)
+    result.duplicates = came - len(new) - len(copies.held) - len(conflicts)
     return result
+
+
+def first_heard(tx: Writer, messages: Sequence[Message]) -> dict[str, Device]:
+    """The registered ones among the devices of a batch. The first message of each ever is
+    noted, and counts for the whole batch."""
+    devices = dict(tx.devices({message.device for message in messages}))
+    for message in messages:
+        device = devices.get(message.device)
+        if device is not None and device.first_received is None:
+            own = [other.received for other in messages if other.device == device.id]
+            devices[device.id] = replace(device, first_received=min(own))
+            tx.first_heard(device.id, min(own))
+    return devices
 
 
 def sift(message: Message, device: Device, policy: StampPolicy) -> _Sifted:
@@ -117,91 +163,54 @@ def sift(message: Message, device: Device, policy: StampPolicy) -> _Sifted:
     return _Sifted(message, rows, held)
 
 
-def _note_first_heard(tx: Writer, sifted: Sequence[_Sifted], devices: Mapping[str, Device]) -> None:
-    for one in sifted:
-        if devices[one.message.device].first_received is None:
-            tx.first_heard(one.message.device, one.message.received)
-
-
-def _first_copies(sifted: Sequence[_Sifted]) -> dict[bytes, Observation]:
-    rows: dict[bytes, Observation] = {}
-    for one in sifted:
-        for row in one.rows:
-            rows.setdefault(row.key, row)
-    return rows
-
-
-def _other_contents(
-    tx: Writer,
-    sifted: Sequence[_Sifted],
-    rows: Mapping[bytes, Observation],
-    new: set[bytes],
-) -> list[tuple[Message, Observation]]:
-    """The observations whose key is taken by another content. First come, first stored."""
-    count = sum(len(one.rows) for one in sifted)
-    if count == len(new):
-        return []
-    logged = tx.digests(key for key in rows if key not in new)
-    return [
-        (one.message, row)
-        for one in sifted
-        for row in one.rows
-        if row.digest != logged.get(row.key, rows[row.key].digest)
-    ]
+def _append(tx: Writer, copies: _Copies) -> tuple[set[bytes], list[tuple[Message, Observation]]]:
+    """Log what is kept nowhere yet: the keys that were new, and what contradicts what is."""
+    kept = tx.held(list(copies.rows.values()))
+    if copies.held:
+        kept |= tx.held([one.observation for one in copies.held.values()])
+        kept |= tx.digests(copies.held)
+    copies.demote(kept)
+    new = tx.append(list(copies.rows.values()))
+    if len(new) < len(copies.rows):
+        logged = tx.digests(key for key in copies.rows if key not in new)
+        copies.demote(logged)
+        kept |= logged
+    return new, copies.contradictions(kept)
 
 
 def _account(
     tx: Writer,
     sifted: Sequence[_Sifted],
-    rows: Mapping[bytes, Observation],
+    copies: _Copies,
     new: set[bytes],
     result: Recorded,
 ) -> dict[bytes, Message]:
     """Move the receipt progress on, and return the new rows that came, against the rules,
     in a message that was accounted for before."""
-    boots = {(one.message.device, one.message.boot or "") for one in sifted}
-    before = tx.progress(boots)
+    before = tx.progress({(one.message.device, one.message.boot or "") for one in sifted})
     progress: dict[Boot, Progress] = {}
-    due: set[Boot] = set()  # receipts; a presence brings none
+    received: dict[Boot, int] = {}
+    due: dict[Boot, None] = {}  # receipts; a presence brings none
     intruders: dict[bytes, Message] = {}
-    for message, own, _ in sifted:
+    for n, (message, rows, _) in enumerate(sifted):
         if message.boot is None:
             continue
         boot = (message.device, message.boot)
         at = progress.get(boot) or before.get(boot) or Progress()
         if message.seq is not None:
-            due.add(boot)
+            due[boot] = None
             if at.covers(message.seq):
-                came = [row.key for row in own if row.key in new and rows[row.key] is row]
+                came = [row.key for row in rows if row.key in new and copies.owner[row.key] == n]
                 intruders.update(dict.fromkeys(came, message))
-            if message.first is not None:
-                at = at.declare_first(message.first)
-            at = at.account(message.seq, message.received).expire(message.received)
+            at = at.account_message(message.seq, message.first, message.received)
         progress[boot] = at
-    tx.save_progress(progress, max((one.message.received for one in sifted), default=0))
+        received[boot] = max(message.received, received.get(boot, message.received))
+    tx.save_progress(progress, received)
     for device, boot_id in due:
         seq, missing = progress[(device, boot_id)].receipt()
         if seq >= 0:
             result.receipts.append(Receipt(device, boot_id, seq, missing))
     return intruders
-
-
-def _take_back(
-    tx: Writer,
-    intruders: Mapping[bytes, Message],
-    rows: Mapping[bytes, Observation],
-    new: set[bytes],
-) -> list[tuple[Message, Observation]]:
-    """A message that is accounted for may add no row. Those that stand in quarantine came
-    with the first copy, the others contradict it."""
-    tx.remove(intruders)
-    new.difference_update(intruders)
-    held = tx.held(intruders)
-    return [
-        (message, rows[key])
-        for key, message in intruders.items()
-        if held.get(key) != rows[key].digest
-    ]
 
 
 def _hold_strangers(tx: Writer, strangers: Sequence[Message]) -> list[Quarantined]:
@@ -226,9 +235,9 @@ def refold_touched(tx: Writer, rows: Sequence[Observation]) -> None:
     touched: dict[str, list[Observation]] = defaultdict(list)
     bindings = tx.bindings({row.subject for row in rows})
     for row in rows:
-        for binding in bindings.get(row.subject, ()):
-            if binding.holds_at(row.at):
-                touched[binding.asset].append(row)
+        bound = bindings.get(row.subject, ())
+        for asset in {binding.asset for binding in bound if binding.holds_at(row.at)}:
+            touched[asset].append(row)
     before = tx.beliefs(touched)
     readers = places_of(tx.devices({row.device for row in rows}))
     beliefs, entries = [], []
@@ -259,9 +268,7 @@ def refold(tx: Writer, asset: str) -> None:
 
 def refolded(tx: Writer, asset: str) -> Belief | None:
     """The belief of an asset, folded from nothing."""
-    history = list(tx.history(asset))
-    readers = places_of(tx.devices({row.device for row in history}))
-    return fold(None, asset, history, readers)
+    return fold(None, asset, tx.history(asset), tx.places())
 
 
 def places_of(devices: Mapping[str, Device]) -> dict[str, ReaderPlace]:
@@ -280,61 +287,3 @@ def _entries(tx: Writer, before: Belief | None, after: Belief | None) -> list[En
 
 def _order(row: Observation) -> tuple[int, bytes]:
     return row.at, row.key
-
-
-def rejected(message: Message) -> list[DeadLetter]:
-    """The dead letters of a message's events that could not be read."""
-    return [
-        letter_of(message, reject.event, reject.reason, reject.detail) for reject in message.rejects
-    ]
-
-
-def conflict_letter(message: Message, row: Observation) -> DeadLetter:
-    """The dead letter of an event whose key has another content already."""
-    detail = f"event {row.event} ({row.kind}) differs from the one stored under its number"
-    return letter_of(message, row.event, KEY_CONFLICT, detail)
-
-
-def letter_of(message: Message, event: int | None, reason: str, detail: str) -> DeadLetter:
-    """A dead letter of a decoded message, or of one event of it."""
-    return dead_letter(
-        message.topic,
-        message.payload,
-        message.received,
-        reason,
-        detail,
-        device=message.device,
-        boot=message.boot,
-        seq=message.seq,
-        event=event,
-    )
-
-
-def dead_letter(
-    topic: str,
-    payload: bytes,
-    received: int,
-    reason: str,
-    detail: str,
-    *,
-    device: str | None = None,
-    boot: str | None = None,
-    seq: int | None = None,
-    event: int | None = None,
-) -> DeadLetter:
-    """A dead letter. Its key is its content and reason, so that a redelivered message makes
-    no second one."""
-    identity = f"{topic}\x1f{event}\x1f{reason}\x1f".encode("utf-8", "surrogateescape") + payload
-    return DeadLetter(
-        key=blake2b(identity, digest_size=16).digest(),
-        received=received,
-        topic=topic,
-        device=device,
-        boot=boot,
-        seq=seq,
-        event=event,
-        reason=reason,
-        detail=detail,
-        payload=payload[:PAYLOAD_KEPT],
-        size=len(payload),
-    )

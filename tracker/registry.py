@@ -9,7 +9,17 @@ from __future__ import annotations
 from itertools import groupby
 
 from tracker.epc import tag_id
-from tracker.model import Asset, Binding, Device, Message, Observation
+from tracker.model import (
+    ASSET_ID_RULE,
+    DEVICE_ID_RULE,
+    Asset,
+    Binding,
+    Device,
+    Message,
+    Observation,
+    is_asset_id,
+    is_device_id,
+)
 from tracker.ports import Writer
 from tracker.record import UNKNOWN_DEVICE, record, refold
 from tracker.stamps import StampPolicy
@@ -24,6 +34,8 @@ def register_device(tx: Writer, device: Device, policy: StampPolicy) -> int:
 
     Doing it again changes nothing. Raises Conflict where the device is registered otherwise.
     """
+    if not is_device_id(device.id):
+        raise Conflict(f"{device.id!r} is no device id: {DEVICE_ID_RULE}")
     known = tx.devices([device.id]).get(device.id)
     if known is None:
         tx.add_device(device)
@@ -35,6 +47,8 @@ def register_device(tx: Writer, device: Device, policy: StampPolicy) -> int:
 
 def register_asset(tx: Writer, asset: Asset) -> None:
     """Register an asset. Doing it again changes nothing; Conflict where its kind differs."""
+    if not is_asset_id(asset.id):
+        raise Conflict(f"{asset.id!r} is no asset id: {ASSET_ID_RULE}")
     known = tx.asset(asset.id)
     if known is None:
         tx.add_asset(asset)

@@ -10,7 +10,6 @@ message are stored. Keys that we do not know are kept.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
@@ -21,6 +20,7 @@ import orjson
 from gateway.decoders.undecodable import Undecodable
 from tracker.epc import tag_id
 from tracker.model import (
+    DEVICE_ID_RULE,
     Fix,
     Kind,
     Message,
@@ -33,12 +33,12 @@ from tracker.model import (
     body_of,
     content_digest,
     event_key,
+    is_device_id,
 )
 
 SIZE_AT_MOST = 256 * 1024
 EVENTS_AT_MOST = 5_000
 INT_AT_MOST = 2**53 - 1  # what every JSON reader counts exactly; also fits the database
-NAME = re.compile(r"[^\x00-\x1f\x7f/+#]{1,128}")
 
 
 class BadEvent(Exception):
@@ -58,14 +58,19 @@ def decode_events(topic: str, payload: bytes, received: int) -> Message:
     message = Message(device, boot, seq, first, sent, received, [], [], topic, payload)
     if not events or len(events) > EVENTS_AT_MOST:
         detail = f"{len(events)} events, 1 to {EVENTS_AT_MOST} are taken"
-        return message._replace(rejects=[Reject(0, "bad_event_count", detail)])
-    unknown = {key: envelope[key] for key in envelope if key not in _ENVELOPE}
+        return message._replace(
+            rejects=[Reject(0, "bad_event_count", detail, orjson.dumps(events))]
+        )
+    unknown = _unknown(envelope)
     for n, event in enumerate(events):
         try:
             message.observations.extend(_observations(message, n, event, unknown))
         except BadEvent as error:
-            message.rejects.append(Reject(n, "bad_event", str(error)))
-        unknown = {}  # what stands beside the events is kept once, with the first
+            message.rejects.append(_reject(message, n, str(error), event))
+        except orjson.JSONEncodeError:
+            message.rejects.append(_reject(message, n, "it is nested too deep", event))
+        else:
+            unknown = {}  # what stands beside the events is kept once
     return message
 
 
@@ -105,8 +110,8 @@ def decode_presence(topic: str, payload: bytes, received: int) -> Message:
 @lru_cache(maxsize=100_000)
 def _device_of(topic: str) -> str:
     device = topic.split("/")[2]
-    if not NAME.fullmatch(device):
-        raise Undecodable("bad_device", f"{device!r} is no device name")
+    if not is_device_id(device):
+        raise Undecodable("bad_device", f"{_shown(device)} is no device id: {DEVICE_ID_RULE}")
     return device
 
 
@@ -122,28 +127,45 @@ def _envelope(payload: bytes, device: str) -> dict[str, Any]:
     if not isinstance(envelope, dict):
         raise Undecodable("bad_envelope", "the message is no JSON object")
     if (named := envelope.get("device", device)) != device:
-        raise Undecodable("device_mismatch", f"names device {named!r} under the topic of {device}")
+        raise Undecodable(
+            "device_mismatch", f"names device {_shown(named)} under the topic of {device}"
+        )
     return envelope
+
+
+def _unknown(envelope: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands beside the events and is not known."""
+    unknown = {key: envelope[key] for key in envelope if key not in _ENVELOPE}
+    try:
+        orjson.dumps(unknown)
+    except orjson.JSONEncodeError:
+        # orjson reads 1,024 levels, and writes 254
+        raise Undecodable("bad_envelope", "it is nested too deep") from None
+    return unknown
+
+
+def _reject(message: Message, number: int, detail: str, event: Any) -> Reject:
+    """An event that is no observation, with its JSON. Of events too deep to be written the
+    payload is kept instead, once for all of a message."""
+    try:
+        content = orjson.dumps([event])
+    except orjson.JSONEncodeError:
+        whole = b"[%b]" % message.payload
+        content = b"[]" if any(one.content == whole for one in message.rejects) else whole
+    return Reject(number, "bad_event", detail, content)
 
 
 def _boot(envelope: Mapping[str, Any]) -> str:
     boot = envelope.get("boot")
-    if not isinstance(boot, str) or not _is_name(boot):
-        raise Undecodable(
-            "bad_envelope", f"boot is {boot!r:.40}, not a name of 1 to 128 characters"
-        )
+    if not isinstance(boot, str) or not is_device_id(boot):
+        raise Undecodable("bad_envelope", f"boot is {_shown(boot)}, not an id: {DEVICE_ID_RULE}")
     return boot
-
-
-@lru_cache(maxsize=100_000)
-def _is_name(text: str) -> bool:
-    return NAME.fullmatch(text) is not None
 
 
 def _count(envelope: Mapping[str, Any], name: str) -> int:
     value = envelope.get(name)
     if type(value) is not int or not 0 <= value <= INT_AT_MOST:
-        raise Undecodable("bad_envelope", f"{name} is {value!r:.40}, not a number counted from 0")
+        raise Undecodable("bad_envelope", f"{name} is {_shown(value)}, not a number counted from 0")
     return value
 
 
@@ -165,11 +187,11 @@ def _time(value: Any) -> int:
         try:
             moment = datetime.fromisoformat(value)
         except ValueError:
-            raise BadEvent(f"{value!r:.40} is no ISO 8601 time") from None
+            raise BadEvent(f"{_shown(value)} is no ISO 8601 time") from None
         if moment.tzinfo is None:
-            raise BadEvent(f"{value!r:.40} has no offset from UTC")
+            raise BadEvent(f"{_shown(value)} has no offset from UTC")
         return round(moment.timestamp() * 1000)
-    raise BadEvent(f"{value!r:.40} is no time in epoch milliseconds")
+    raise BadEvent(f"{_shown(value)} is no time in epoch milliseconds")
 
 
 def _observations(
@@ -189,6 +211,8 @@ def _observations(
                 found.append(_observation(message, number, kind, stamp, parse(value)))
         elif name != "at":
             others = {**others, name: value}
+            if name in unknown:
+                others[f"envelope.{name}"] = unknown[name]
     if others:
         found.append(_observation(message, number, Kind.OTHER, stamp, Values(others)))
     if not found:
@@ -279,7 +303,7 @@ def _number(fields: Mapping[str, Any], name: str, low: float, high: float) -> fl
     value: Any = fields.get(name)
     # bool is an int to Python, but true is no latitude; NaN is in no range
     if type(value) not in (float, int) or not low <= value <= high:
-        raise BadEvent(f"{name} is {value!r:.40}, not a number from {low:g} to {high:g}")
+        raise BadEvent(f"{name} is {_shown(value)}, not a number from {low:g} to {high:g}")
     return float(value)
 
 
@@ -292,8 +316,15 @@ def _optional_int(fields: Mapping[str, Any], name: str) -> int | None:
     if value is None:
         return None
     if type(value) is not int or not 0 <= value <= INT_AT_MOST:
-        raise BadEvent(f"{name} is {value!r:.40}, not a whole number from 0")
+        raise BadEvent(f"{name} is {_shown(value)}, not a whole number from 0")
     return value
+
+
+def _shown(value: Any) -> str:
+    """A value in few words; nested ones may be too deep for Python to print."""
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "a list"
+    return f"{value!r:.40}"
 
 
 def _extra(fields: Mapping[str, Any], known: frozenset[str]) -> Mapping[str, Any] | None:

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from tracker.access import ApiKey, digest_of
+from tracker.letters import dead_letter
 from tracker.model import (
     Asset,
     Device,
@@ -29,7 +30,7 @@ from tracker.model import (
     body_of,
     content_digest,
 )
-from tracker.record import dead_letter, record
+from tracker.record import record
 from tracker.registry import bind_device, bind_tag, register_asset, register_device
 from tracker.stamps import StampPolicy
 from tracker.stores.sqlite import SqliteStore
@@ -122,7 +123,7 @@ class World:
 
     def reject(self, device: str, seq: int) -> None:
         message = self.message(device, seq)
-        self.send(message._replace(rejects=[Reject(0, "bad_event", "at is missing")]))
+        self.send(message._replace(rejects=[Reject(0, "bad_event", "at is missing", b"[{}]")]))
 
 
 def observation(device: str, seq: int, n: int, at: int, what: What, received: int) -> Observation:

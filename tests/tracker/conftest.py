@@ -65,7 +65,7 @@ class Make:
             for n, (at, what) in enumerate(events)
         ]
         places = range(len(events), len(events) + rejected)
-        rejects = [Reject(n, "bad_event", "not readable") for n in places]
+        rejects = [Reject(n, "bad_event", "not readable", b"[1]") for n in places]
         payload = repr((boot, seq, first, sent, events, rejected)).encode()
         topic = f"retour/v1/{device}/events"
         return Message(
@@ -78,7 +78,7 @@ class Make:
         natural = repr((device, boot, what if seq is None else (seq, n), str(kind)))
         return Observation(
             key=blake2b(natural.encode(), digest_size=16).digest(),
-            digest=content_digest(at, body),
+            digest=content_digest(0 if kind is Kind.PRESENCE else at, body),
             kind=kind,
             subject=what.tag if isinstance(what, Read) else device,
             device=device,

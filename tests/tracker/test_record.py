@@ -2,14 +2,9 @@
 
 import pytest
 
+from tracker.letters import KEY_CONFLICT, dead_letter
 from tracker.model import Asset, Device
-from tracker.record import (
-    KEY_CONFLICT,
-    STRANGER_HOLDS_AT_MOST,
-    UNKNOWN_DEVICE,
-    dead_letter,
-    record,
-)
+from tracker.record import STRANGER_HOLDS_AT_MOST, UNKNOWN_DEVICE, record
 from tracker.registry import bind_device, register_asset, register_device
 from tracker.stamps import DAY
 
@@ -71,7 +66,7 @@ class TestDuplicates:
         known.record(online)
         recorded = known.record(make.message(make.presence(make.NOW + 5), seq=None))
         assert known.count("log") == 1
-        assert recorded.receipts == []
+        assert recorded.receipts == reasons(known) == []
 
 
 class TestConflicts:
@@ -100,6 +95,15 @@ class TestConflicts:
         assert reasons(known) == [KEY_CONFLICT]
         assert known.count("log") == 1
         assert known.belief().observations == 1
+
+    @pytest.mark.parametrize("at", [None, 0], ids=["logged", "quarantined"])
+    def test_only_what_differs_from_the_kept_copy_is_a_conflict(self, known, make, at):
+        when = make.NOW if at is None else at
+        known.record(make.message(make.fix(when, lat=50.0)))
+        other, same = (make.message(make.fix(when, lat=lat)) for lat in (51.0, 50.0))
+        recorded = known.record(other, same)
+        assert reasons(known) == [KEY_CONFLICT]
+        assert recorded.duplicates == recorded.dead_lettered == 1
 
     def test_a_conflict_brings_its_receipt(self, known, make):
         known.record(make.message(make.fix(lat=50.0)))
@@ -182,6 +186,12 @@ class TestQuarantine:
         )
         known.record(first, told_late)
         assert known.count("quarantine") == 0
+
+    def test_the_first_reception_is_the_earliest_of_its_batch(self, known, make):
+        for_later = make.message(make.fix(), seq=1, received=make.NOW + MINUTE)
+        known.record(for_later, make.message(make.fix(), seq=0))
+        with known.store.reading() as tx:
+            assert tx.device("trk-1").device.first_received == make.NOW
 
 
 class TestStrangers:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from threading import Barrier
+from threading import Barrier, Timer
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -75,8 +75,17 @@ class TestOpening:
             assert compare_metadata(context, schema.metadata) == []
         engine.dispose()
 
-    @pytest.mark.parametrize("attempt", range(3))
-    def test_threads_may_open_one_file_at_once(self, path, attempt):
+    def test_a_new_file_that_another_one_is_setting_up_is_waited_for(self, path):
+        with closing(sqlite3.connect(path, check_same_thread=False)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            ended = Timer(0.2, other.rollback)
+            ended.start()
+            try:
+                SqliteStore(path).close()
+            finally:
+                ended.join()
+
+    def test_threads_may_open_one_file_at_once(self, path):
         together = Barrier(4)
 
         def open_and_write(n):

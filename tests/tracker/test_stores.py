@@ -4,10 +4,11 @@ import pytest
 
 from tracker.access import ApiKey
 from tracker.fold import CORRECTED, LOCATED, Belief, Entry, Place
+from tracker.letters import dead_letter
 from tracker.model import Asset, Binding, Device, Quarantined
 from tracker.ports import Position
 from tracker.receipts import Hole, Progress, Span
-from tracker.record import dead_letter, record
+from tracker.record import record
 from tracker.registry import bind_device, register_asset, register_device
 from tracker.stores.sqlite import SqliteStore
 
@@ -166,7 +167,8 @@ class TestProgress:
         boot = ("trk-1", "b1")
         with store.writing() as tx:
             assert tx.progress([boot]) == {}
-            tx.save_progress({boot: progress}, received=1)
+            assert tx.progress([]) == {}
+            tx.save_progress({boot: progress}, {boot: 1})
             assert tx.progress([boot, ("trk-1", "b2"), ("b1", "trk-1")]) == {boot: progress}
         with store.writing() as tx:
             assert tx.progress([boot]) == {boot: progress}
@@ -174,14 +176,14 @@ class TestProgress:
             assert list(tx.progress()) == [(boot, progress)]
 
     def test_the_newest_progress_stays(self, store):
-        boot = ("trk-1", "b1")
+        boot, other = ("trk-1", "b1"), ("x", "y")
         with store.writing() as tx:
-            tx.save_progress({boot: Progress(1), ("x", "y"): Progress(9)}, received=1)
-            tx.save_progress({boot: Progress(2)}, received=2)
-            tx.save_progress({}, received=3)
+            tx.save_progress({boot: Progress(1), other: Progress(9)}, {boot: 5, other: 1})
+            tx.save_progress({boot: Progress(2)}, {boot: 4})
+            tx.save_progress({}, {})
         with store.reading() as tx:
-            assert dict(tx.progress())[boot] == Progress(2)
-            assert tx.newest_reception() == 2
+            assert dict(tx.progress()) == {boot: Progress(2), other: Progress(9)}
+            assert tx.newest_reception() == 5
 
     def test_kept_are_the_numbers_logged_held_or_dead(self, store, make):
         logged, held = make.message(make.fix(), seq=3), make.message(make.fix(), seq=1)
@@ -259,18 +261,24 @@ class TestKeptAside:
             assert tx.quarantined("trk-1", "why") == 3
             assert tx.quarantined("trk-1", "other") == 0
             assert tx.quarantine_of("trk-1", "why") == rows[:3]
-            assert tx.held([rows[0].key, b"unknown"]) == {rows[0].key: rows[0].digest}
+            assert tx.held(rows[:1]) == {rows[0].key: rows[0].digest}
         with store.reading() as tx:
             page = tx.quarantine(None, 10)
             assert [one for _, one in page] == held[::-1]
             assert tx.quarantine(page[0][0], 10) == page[1:]
+
+    def test_nothing_is_held_back_of_what_never_came(self, store, rows):
+        with store.writing() as tx:
+            assert tx.held(rows) == tx.held([]) == {}
+            tx.quarantine([Quarantined(rows[0], "why", "so")])
+            assert tx.held(rows) == {rows[0].key: rows[0].digest}
 
     def test_what_is_held_back_can_be_released(self, store, rows):
         with store.writing() as tx:
             tx.quarantine([Quarantined(row, "why", "so") for row in rows])
             tx.release([rows[0].key, rows[1].key])
             assert tx.quarantine_of("trk-1", "why") == rows[2:3]
-            assert tx.held(row.key for row in rows).keys() == {row.key for row in rows[2:]}
+            assert tx.held(rows).keys() == {row.key for row in rows[2:]}
 
 
 class TestRegistry:
@@ -285,6 +293,7 @@ class TestRegistry:
             for device in devices:
                 tx.add_device(device)
             assert tx.devices(["a", "b", "c", "d"]) == {d.id: d for d in devices}
+            assert tx.places() == {"b": here}
         with store.reading() as tx:
             assert [status.device for status in tx.devices("", 10)] == devices
             assert [status.device.id for status in tx.devices("a", 1)] == ["b"]
@@ -308,7 +317,7 @@ class TestRegistry:
             assert tx.device("a")[1:] == (None, [])
         with store.writing() as tx:
             for received, boot in enumerate(["b2", "b3", "b1"]):
-                tx.save_progress({("a", boot): Progress(received)}, received)
+                tx.save_progress({("a", boot): Progress(received)}, {("a", boot): received})
         with store.reading() as tx:
             assert tx.device("a").last_received == 2
             assert tx.device("a").boots == [
@@ -355,7 +364,7 @@ class TestRegistry:
             tx.add_device(Device(name, name))
             tx.add_asset(Asset(name, name))
             tx.add_binding(Binding(name, name))
-            tx.save_progress({(name, name): Progress(3)}, 1)
+            tx.save_progress({(name, name): Progress(3)}, {(name, name): 1})
             tx.save_beliefs([Belief(name, 1, 1, "", None, None)])
         with store.writing() as tx:
             assert tx.devices([name]).keys() == tx.beliefs([name]).keys() == {name}
@@ -438,6 +447,15 @@ class TestTransactions:
                 recorded = record(tx, [message], [], make.POLICY)
                 assert recorded.receipts[0][2:] == (seq, [])
                 assert tx.beliefs(["A1"])["A1"].observations == seq + 1
+
+    def test_what_one_store_holds_back_the_other_holds_back_too(self, twins, rows):
+        one, other = twins
+        with one.writing() as tx:
+            assert tx.held(rows) == {}
+        with other.writing() as tx:
+            tx.quarantine([Quarantined(rows[0], "why", "so")])
+        with one.writing() as tx:
+            assert tx.held(rows) == {rows[0].key: rows[0].digest}
 
     def test_a_device_registered_elsewhere_is_known_at_once(self, twins, make):
         gateway, console = twins

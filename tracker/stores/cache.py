@@ -27,6 +27,7 @@ class Cache:
         self.bindings: dict[str, list[Binding]] = {}
         self.progress: dict[Boot, Progress] = {}
         self.beliefs: dict[str, Belief | None] = {}
+        self.doubted: set[str] | None = None  # devices of which something is in quarantine
 
     def at(self, version: int) -> Cache:
         """This cache, emptied if it is of another version or has grown too large."""

@@ -1,4 +1,5 @@
-"""What is logged of an asset, through its bindings."""
+"""What a refold reads, in transactions that write as in those that read: what is logged of an
+asset, through its bindings, and where the readers stand that saw it."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, false, or_, select
 
-from tracker.model import Observation
+from tracker.model import Observation, ReaderPlace
 from tracker.ports import Position
 from tracker.stores import rows, schema
 
@@ -38,6 +39,15 @@ def history(
         query = query.where(log.c.at >= after.at, or_(log.c.at > after.at, log.c.key > key))
     for row in db.execute(query):
         yield rows.observation(row)
+
+
+def places(db: Connection) -> dict[str, ReaderPlace]:
+    """Where the fixed readers stand."""
+    table = schema.devices
+    placed = select(table.c.id, table.c.lat, table.c.lon, table.c.acc).where(
+        table.c.lat.is_not(None)
+    )
+    return {row.id: ReaderPlace(row.lat, row.lon, row.acc) for row in db.execute(placed)}
 
 
 def _between(since: int | None, until: int | None) -> list[ColumnElement[Any]]:

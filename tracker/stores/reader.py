@@ -15,7 +15,7 @@ from tracker.model import Asset, Binding, DeadLetter, Device, Observation, Quara
 from tracker.ports import Boot, DeviceStatus, Position
 from tracker.receipts import Progress
 from tracker.stores import rows, schema
-from tracker.stores.history import history
+from tracker.stores.history import history, places
 
 
 class SqlReader:
@@ -85,12 +85,7 @@ class SqlReader:
         return [DeviceStatus(d, last.get(d.id), boots[d.id]) for d in devices]
 
     def places(self) -> dict[str, ReaderPlace]:
-        table = schema.devices
-        found = [
-            rows.device(row)
-            for row in self._db.execute(select(table).where(table.c.lat.is_not(None)))
-        ]
-        return {device.id: device.place for device in found if device.place}
+        return places(self._db)
 
     def dead_letters(self, before: int | None, limit: int) -> list[tuple[int, DeadLetter]]:
         page = self._newest_first(schema.dead_letters, before, limit)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +36,15 @@ class SqliteStore:
         self._writer: Connection | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            _use_write_ahead_log(path)
             self._engine = _engine(path)
             self._migrate()
-        except (OSError, sqlite3.DatabaseError, exc.DatabaseError) as error:
+        except (OSError, sqlite3.DatabaseError, exc.DatabaseError, StoreRefused) as error:
             raise StoreRefused(f"cannot open the database {path}: {_cause(error)}") from error
 
     def _migrate(self) -> None:
         with self._engine.connect() as connection:
-            upgrade.refuse_newer(connection)
+            upgrade.refuse_foreign(connection)
             if upgrade.current(connection) == upgrade.newest():
                 return
             connection.rollback()  # the look was a transaction that reads
@@ -84,6 +86,10 @@ class SqliteStore:
             yield
         except (sqlite3.OperationalError, exc.OperationalError, exc.TimeoutError) as error:
             raise StoreUnavailable(f"{self.path}: {_cause(error)}") from error
+        except exc.DatabaseError as error:
+            if type(error.orig) is not sqlite3.DatabaseError:  # its kinds are faults of ours
+                raise
+            raise StoreUnavailable(f"{self.path}: {_cause(error)}") from error
 
     def close(self) -> None:
         """Close all connections."""
@@ -91,6 +97,21 @@ class SqliteStore:
             self._writer.close()
             self._writer = None
         self._engine.dispose()
+
+
+def _use_write_ahead_log(path: Path) -> None:
+    """Turn the log on, once for the file. SQLite itself does not wait for another process that
+    is setting the file up, however long its busy timeout."""
+    deadline = time.monotonic() + BUSY_MS / 1000
+    with closing(sqlite3.connect(path)) as db:
+        while True:
+            try:
+                db.execute("PRAGMA journal_mode=WAL").close()
+                return
+            except sqlite3.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
 
 
 def _engine(path: Path) -> Engine:
@@ -102,7 +123,6 @@ def _engine(path: Path) -> Engine:
     def configure(dbapi: sqlite3.Connection, _record: Any) -> None:
         dbapi.isolation_level = None  # we say BEGIN ourselves, below
         for pragma in (
-            "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
             f"wal_autocheckpoint={WAL_PAGES}",

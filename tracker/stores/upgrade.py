@@ -8,7 +8,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 
 from tracker.ports import StoreRefused
 
@@ -32,18 +32,20 @@ def current(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def refuse_newer(connection: Connection) -> None:
-    """Raise StoreRefused where a newer Retour has migrated the database."""
+def refuse_foreign(connection: Connection) -> None:
+    """Raise StoreRefused where a newer Retour, or another program, has made the database."""
     at = current(connection)
     known = {step.revision for step in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if at is None and inspect(connection).get_table_names():
+        raise StoreRefused("it holds the tables of another program")
     if at is not None and at not in known:
         raise StoreRefused(
-            f"the database is at revision {at}, which this version of Retour does not know: "
+            f"it is at revision {at}, which this version of Retour does not know: "
             "use the version that wrote it, or a newer one"
         )
 
 
 def upgrade(connection: Connection) -> None:
     """Migrate to the newest revision, within the connection's transaction."""
-    refuse_newer(connection)
+    refuse_foreign(connection)
     command.upgrade(_config(connection), "head")

@@ -17,12 +17,12 @@ from sqlalchemy.dialects import sqlite
 from tracker import fold
 from tracker.access import ApiKey
 from tracker.fold import Belief, Entry
-from tracker.model import Asset, Binding, DeadLetter, Device, Observation, Quarantined
+from tracker.model import Asset, Binding, DeadLetter, Device, Observation, Quarantined, ReaderPlace
 from tracker.ports import Boot, Outbound
 from tracker.receipts import Progress
 from tracker.stores import rows, schema
 from tracker.stores.cache import Cache
-from tracker.stores.history import history
+from tracker.stores.history import history, places
 
 _T = TypeVar("_T")
 IN_AT_ONCE = 10_000  # values in one IN list; SQLite takes 32,766
@@ -38,7 +38,11 @@ def _insert(table: Table, prefix: str = "OR IGNORE") -> str:
 
 _APPEND = _insert(schema.log)
 _HOLD = _insert(schema.quarantine)
-_SAVE_PROGRESS = _insert(schema.progress, "OR REPLACE")
+_SAVE_PROGRESS = """
+    INSERT INTO progress (device, boot, top, first, holes, lost, received)
+    VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET top = excluded.top, first = excluded.first,
+        holes = excluded.holes, lost = excluded.lost, received = max(received, excluded.received)"""
 _SAVE_BELIEF = _insert(schema.beliefs, "OR REPLACE")
 # Lists of strings travel as one JSON parameter: one statement text for every length.
 _PROGRESS = """
@@ -62,6 +66,9 @@ class SqlWriter:
             found = select(schema.devices).where(schema.devices.c.id.in_(some))
             known.update((row.id, rows.device(row)) for row in self._db.execute(found))
         return {id: known[id] for id in wanted if id in known}
+
+    def places(self) -> dict[str, ReaderPlace]:
+        return places(self._db)
 
     def bindings(self, subjects: Iterable[str]) -> Mapping[str, Sequence[Binding]]:
         known = self._cache.bindings
@@ -89,8 +96,19 @@ class SqlWriter:
     def digests(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
         return self._digests(schema.log, keys)
 
-    def held(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
+    def held(self, observations: Sequence[Observation]) -> dict[bytes, bytes]:
+        doubted = self._doubted()
+        if not doubted:
+            return {}
+        keys = (o.key for o in observations if o.device in doubted)
         return self._digests(schema.quarantine, keys)
+
+    def _doubted(self) -> set[str]:
+        """The devices of which something is in quarantine: few, so that most are not looked up."""
+        if self._cache.doubted is None:
+            found = self._db.scalars(select(schema.quarantine.c.device).distinct())
+            self._cache.doubted = set(found)
+        return self._cache.doubted
 
     def _digests(self, table: Table, keys: Iterable[bytes]) -> dict[bytes, bytes]:
         found: dict[bytes, bytes] = {}
@@ -111,11 +129,16 @@ class SqlWriter:
                 known[(row[0], row[1])] = rows.progress(*row[2:])
         return {boot: known[boot] for boot in wanted if boot in known}
 
-    def save_progress(self, progress: Mapping[Boot, Progress], received: int) -> None:
+    def save_progress(
+        self, progress: Mapping[Boot, Progress], received: Mapping[Boot, int]
+    ) -> None:
         if progress:
             self._db.exec_driver_sql(
                 _SAVE_PROGRESS,
-                [(*boot, *rows.progress_columns(p), received) for boot, p in progress.items()],
+                [
+                    (*boot, *rows.progress_columns(p), received[boot])
+                    for boot, p in progress.items()
+                ],
             )
             self._cache.progress.update(progress)
 
@@ -161,6 +184,7 @@ class SqlWriter:
         )
 
     def quarantine(self, held: Sequence[Quarantined]) -> None:
+        self._doubted().update(q.observation.device for q in held)
         self._db.exec_driver_sql(
             _HOLD,
             [(None, *rows.observation_row(q.observation), q.reason, q.detail) for q in held],
