@@ -96,8 +96,8 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment before the file; nothing else."""
         file = os.environ.get("RETOUR_CONFIG")
@@ -106,7 +106,12 @@ class Settings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, Path(file))
 
     def make_clock(self) -> SystemClock:
-        return SystemClock.parse(self.clock)
+        try:
+            return SystemClock.parse(self.clock)
+        except ValueError:
+            raise UserError(
+                f"RETOUR_CLOCK is {self.clock!r}; write it as ANCHOR:RATE, like 1790000000000:60"
+            ) from None
 
     def policy(self, clock: Clock) -> StampPolicy:
         floor = round(self.earliest.timestamp() * 1000)

@@ -23,6 +23,7 @@ def serving(app: FastAPI, host: str, port: int) -> Iterator[str]:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((host, port))
+            listening.listen()  # who asks from now on is answered when uvicorn is up
         except OSError as error:
             raise CannotListen(f"cannot listen on {host}:{port}: {error.strerror}") from None
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))

@@ -41,7 +41,8 @@ class Ingest:
     def __call__(self, deliveries: Sequence[Delivery]) -> list[Receipt]:
         """Record a batch and return the receipts to publish. Committed when this returns.
 
-        Raises StoreUnavailable, with nothing recorded, where the store takes nothing now.
+        Raises StoreUnavailable where the store takes nothing now: the same batch may be given
+        again then, for what was recorded of it already are duplicates.
         """
         for attempt in range(1, TRIES + 1):
             try:

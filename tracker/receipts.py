@@ -15,6 +15,7 @@ import orjson
 
 MISSING_AT_MOST = 8  # ranges named in one receipt
 HOLES_AT_MOST = 1_000  # a number that would open one more is stored but not accounted for
+LOST_AT_MOST = 1_000  # ranges remembered one by one; beyond, the oldest are joined
 HOLE_EXPIRES = 7 * 86_400_000  # for devices that never say what they still hold
 
 
@@ -70,7 +71,7 @@ class Progress(NamedTuple):
         if (i := _find(self.holes, seq)) is not None:
             return self._with_holes(_without_hole(self.holes, i, seq), self)
         if (i := _find(self.lost, seq)) is not None:
-            return self._replace(lost=_without_span(self.lost, i, seq))
+            return self._replace(lost=_bounded(_without_span(self.lost, i, seq)))
         return self
 
     def _with_holes(self, holes: tuple[Hole, ...], otherwise: Progress) -> Progress:
@@ -89,7 +90,7 @@ class Progress(NamedTuple):
         if first - 1 > top:
             gone.append(Span(top + 1, first - 1))
             top = first - 1
-        return Progress(top, tuple(left), _merged([*self.lost, *gone]), first)
+        return Progress(top, tuple(left), _bounded(_merged([*self.lost, *gone])), first)
 
     def expire(self, now: int) -> Progress:
         """A hole that has been open for 7 days is lost, unless the device says `first`."""
@@ -100,7 +101,7 @@ class Progress(NamedTuple):
             return self
         left = tuple(h for h in self.holes if now - h.since <= HOLE_EXPIRES)
         return self._replace(
-            holes=left, lost=_merged([*self.lost, *(Span(h.low, h.high) for h in old)])
+            holes=left, lost=_bounded(_merged([*self.lost, *(Span(h.low, h.high) for h in old)]))
         )
 
     def receipt(self) -> tuple[int, list[Span]]:
@@ -173,3 +174,12 @@ def _merged(spans: Iterable[Span]) -> tuple[Span, ...]:
         else:
             merged.append(span)
     return tuple(merged)
+
+
+def _bounded(lost: tuple[Span, ...]) -> tuple[Span, ...]:
+    """The oldest of too many lost ranges become one, with what came between them: it has its
+    receipt, and a copy of it that came again would be known by its event key."""
+    too_many = len(lost) - LOST_AT_MOST
+    if too_many <= 0:
+        return lost
+    return (Span(lost[0].low, lost[too_many].high), *lost[too_many + 1 :])

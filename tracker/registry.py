@@ -65,7 +65,11 @@ def bind_device(tx: Writer, asset: str, device: str) -> None:
 
 def bind_tag(tx: Writer, asset: str, epc: str) -> None:
     """Let a tag, by its hexadecimal number or its URN, tell about an asset, from always on."""
-    _bind(tx, Binding(asset, tag_id(epc)))
+    try:
+        tag = tag_id(epc)
+    except ValueError as error:
+        raise Conflict(str(error)) from None
+    _bind(tx, Binding(asset, tag))
 
 
 def _bind(tx: Writer, binding: Binding) -> None:

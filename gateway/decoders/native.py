@@ -203,14 +203,14 @@ def _observations(
         raise BadEvent("at is missing")
     stamp = _time(event["at"])
     found: list[Observation] = []
-    others = unknown
+    others = dict(unknown)
     for name, value in event.items():
         if (known := _KINDS.get(name)) is not None:
             kind, parse = known
             if value is not None:
                 found.append(_observation(message, number, kind, stamp, parse(value)))
         elif name != "at":
-            others = {**others, name: value}
+            others[name] = value
             if name in unknown:
                 others[f"envelope.{name}"] = unknown[name]
     if others:

@@ -192,3 +192,14 @@ class AgainstASet(RuleBasedStateMachine):
 
 
 TestAgainstASet = AgainstASet.TestCase
+
+
+def test_what_a_device_lost_is_remembered_in_a_limited_number_of_ranges(monkeypatch):
+    """The oldest are joined; a receipt still claims nothing that has not come."""
+    monkeypatch.setattr("tracker.receipts.LOST_AT_MOST", 3)
+    progress = Progress()
+    for seq in range(1, 40, 2):
+        progress = progress.account(seq, 1).declare_first(seq)
+    assert len(progress.lost) == 3
+    assert not any(progress.covers(seq) for seq in range(0, 40, 2))
+    assert progress.covers(39)
