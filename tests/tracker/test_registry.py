@@ -86,7 +86,7 @@ def test_what_is_bound_must_be_registered(gate, bind, asset, subject, missing):
 
 
 def test_what_is_no_tag_is_not_bound(gate):
-    with gate.store.writing() as tx, pytest.raises(ValueError, match="no hexadecimal"):
+    with gate.store.writing() as tx, pytest.raises(Conflict, match="no hexadecimal"):
         bind_tag(tx, "A1", "pallet 7")
 
 
