@@ -13,7 +13,7 @@ import orjson
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-AHEAD_AT_MOST = 5_000  # messages published and not yet acknowledged by the broker
+AHEAD_AT_MOST = 200  # messages not yet acknowledged by the broker: paho walks through them all for each
 RECEIPTS_WITHIN_S = 60
 
 
