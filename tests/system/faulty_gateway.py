@@ -11,6 +11,7 @@ import sys
 from contextlib import contextmanager
 
 import retour
+from commands import settings
 from gateway import session
 from gateway.decoders import DECODERS
 from gateway.session import Session
@@ -60,7 +61,7 @@ def poisoned(decode):
 def main(fault):
     match fault:
         case "before_commit":
-            retour.SqliteStore = DiesBeforeCommit
+            settings.SqliteStore = DiesBeforeCommit
         case "before_ack":
             Session.acknowledge = dies_instead_of_acknowledging
         case "before_receipt":

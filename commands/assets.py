@@ -1,0 +1,34 @@
+"""`retour asset`: assets, and what tells about them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from commands.settings import load_settings
+from commands.show import out
+from tracker.model import Asset
+from tracker.registry import bind_device, bind_tag, register_asset
+
+group = typer.Typer(no_args_is_help=True, help="Assets, and what tells about them.")
+
+
+@group.command("create")
+def asset_create(
+    id: str,
+    kind: Annotated[str, typer.Option(help="What sort of thing it is.")] = "asset",
+    tag: Annotated[list[str], typer.Option(help="An RFID tag on it: hexadecimal or URN.")] = [],  # noqa: B006
+    tracker: Annotated[list[str], typer.Option(help="A device on it.")] = [],  # noqa: B006
+) -> None:
+    """Register an asset, and the tags and trackers that tell about it.
+
+    Example: retour asset create pallet-1 --kind pallet --tag 3374257BF40C0E400000162E
+    """
+    with load_settings("warning").store().writing() as tx:
+        register_asset(tx, Asset(id, kind))
+        for epc in tag:
+            bind_tag(tx, id, epc)
+        for device in tracker:
+            bind_device(tx, id, device)
+    out.print(f"{id} is registered")

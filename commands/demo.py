@@ -1,0 +1,107 @@
+"""`retour demo`: a small world at work, and whether its promise was kept."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.app import create_app
+from api.server import serving
+from commands.keys import make_key
+from commands.process import configure_log, stop_signal
+from commands.show import UserError, show
+from firmware_sim.broker import Broker
+from firmware_sim.clock import Clock as FirmwareClock
+from firmware_sim.fleet import Fleet
+from firmware_sim.scene import Scene, make_scene
+from firmware_sim.watch import Api, watch
+from gateway.running import Parts, embedded_gateway
+from tracker.clocks import SystemClock
+from tracker.model import Asset, Device, ReaderPlace
+from tracker.ports import Boot, Store
+from tracker.registry import bind_device, bind_tag, register_asset, register_device
+from tracker.stamps import StampPolicy
+from tracker.stores.sqlite import SqliteStore
+from tracker.verify import verify as audit
+
+DEMO_RATE = 60.0
+
+
+def demo(
+    exit: Annotated[bool, typer.Option("--exit", help="End with the scenario.")] = False,
+    seconds: Annotated[int, typer.Option(help="How long the scenario takes.")] = 30,
+) -> None:
+    """Show a small world at work: broker, gateway, API, and devices that really publish, an
+    hour of theirs in a minute. What it stores is thrown away at the end.
+
+    Example: retour demo --exit
+    """
+    configure_log("warning")
+    stopped = stop_signal()
+    clock = SystemClock(SystemClock().wall(), DEMO_RATE)
+    with tempfile.TemporaryDirectory(prefix="retour-demo-") as folder:
+        store = SqliteStore(Path(folder) / "retour.db")
+        parts = Parts(store, clock, StampPolicy(rate=clock.rate), "retour-demo")
+        with embedded_gateway(parts, on_end=stopped.set) as (url, running):
+            scene = make_scene(Broker.parse(url), FirmwareClock(clock.anchor, clock.rate))
+            register_scene(parts, scene)
+            key = make_key(store, clock, "demo", ["read"], None)["key"]
+            app = create_app(store, clock, running.health)
+            with serving(app, "127.0.0.1", 0) as api_url, Fleet(scene.devices):
+                introduce(url, api_url, key)
+                watch(Api(api_url, key), scene.assets, stopped, seconds if exit else None)
+                receipted = {(d.device_id, d.boot): d.receipted() for d in scene.devices}
+                check_receipted(store, receipted)
+        store.close()
+
+
+def register_scene(parts: Parts, scene: Scene) -> None:
+    """What the demo's world consists of."""
+    with parts.store.writing() as tx:
+        for name, place in scene.readers.items():
+            reader_place = ReaderPlace(place.lat, place.lon, 15)
+            register_device(tx, Device(name, "reader", place=reader_place), parts.policy)
+        for asset, tracker in scene.trackers.items():
+            register_device(tx, Device(tracker, "tracker"), parts.policy)
+            register_asset(tx, Asset(asset, "container"))
+            bind_device(tx, asset, tracker)
+        for asset, epc in scene.tags.items():
+            register_asset(tx, Asset(asset, "pallet"))
+            bind_tag(tx, asset, epc)
+
+
+def introduce(mqtt_url: str, api_url: str, key: str) -> None:
+    print(  # noqa: T201  not through rich: it would break the lines that people copy
+        f"Devices publish to {mqtt_url}. Ask where things are:\n\n"
+        f"  curl -H 'Authorization: Bearer {key}' {api_url}/v1/assets/container-1/location\n"
+        f"  curl -H 'Authorization: Bearer {key}' {api_url}/v1/assets/pallet-1/track\n",
+        flush=True,
+    )
+
+
+def check_receipted(store: Store, receipted: Mapping[Boot, Sequence[tuple[int, int]]]) -> None:
+    """Compare what devices have receipts for with what is stored, and audit the database.
+    UserError where the promise is broken."""
+    with store.reading() as reader:
+        kept = {boot: set(numbers) for boot, numbers in reader.kept()}
+        report = audit(reader)
+    numbers = {
+        boot: {n for low, high in runs for n in range(low, high + 1)}
+        for boot, runs in receipted.items()
+    }
+    missing = sum(len(own - kept.get(boot, set())) for boot, own in numbers.items())
+    show(
+        {
+            "messages receipted": sum(map(len, numbers.values())),
+            "receipted but missing": missing,
+            "observations stored": report.observations,
+            "beliefs that a refold contradicts": len(report.differences),
+        },
+        as_json=False,
+    )
+    if missing or not report.sound:
+        raise UserError("the promise is broken: please report this")

@@ -1,0 +1,79 @@
+"""`retour key`: keys for the API."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from commands.settings import load_settings
+from commands.show import AsJson, UserError, iso, out, show
+from tracker.access import SCOPES, new_key
+from tracker.clocks import Clock
+from tracker.ports import Store
+from tracker.stamps import DAY
+
+group = typer.Typer(no_args_is_help=True, help="Keys for the API.")
+
+
+@group.command("create")
+def key_create(
+    name: str,
+    scope: Annotated[list[str], typer.Option(help="read, write or admin.")] = ["read"],  # noqa: B006
+    days: Annotated[int | None, typer.Option(help="Days until it expires.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Create an API key and show it, this once.
+
+    Example: retour key create console --scope read --days 90
+    """
+    if wrong := set(scope).difference(SCOPES):
+        raise UserError(f"no such scope: {', '.join(wrong)}; there are {', '.join(SCOPES)}")
+    settings = load_settings("warning")
+    show(make_key(settings.store(), settings.make_clock(), name, scope, days), as_json)
+
+
+def make_key(
+    store: Store, clock: Clock, name: str, scopes: list[str], days: int | None
+) -> dict[str, str]:
+    """Create a key; the secret in the answer is nowhere else."""
+    wall = clock.wall()
+    expires = None if days is None else wall + days * DAY
+    secret, key = new_key(name, tuple(scopes), wall, expires)
+    with store.writing() as tx:
+        tx.add_key(key)
+    return {"id": key.id, "name": name, "key": secret}
+
+
+@group.command("list")
+def key_list(as_json: AsJson = False) -> None:
+    """List the API keys, never their secrets.
+
+    Example: retour key list
+    """
+    with load_settings("warning").store().reading() as reader:
+        keys = [
+            {
+                "id": key.id,
+                "name": key.name,
+                "scopes": " ".join(key.scopes),
+                "created": iso(key.created),
+                "expires": iso(key.expires),
+                "revoked": iso(key.revoked),
+            }
+            for key in reader.api_keys()
+        ]
+    show(keys, as_json)
+
+
+@group.command("revoke")
+def key_revoke(id: str) -> None:
+    """Revoke an API key at once.
+
+    Example: retour key revoke key_3f2a9c0d1e4b
+    """
+    settings = load_settings("warning")
+    with settings.store().writing() as tx:
+        if not tx.revoke_key(id, settings.make_clock().wall()):
+            raise UserError(f"there is no key {id} in force; see `retour key list`")
+    out.print(f"{id} is revoked")

@@ -1,0 +1,108 @@
+"""The settings, and what is made from them."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from commands.process import configure_log
+from commands.show import UserError
+from gateway.broker_url import BrokerUrl
+from gateway.gateway import Gateway
+from gateway.running import Parts
+from tracker.clocks import Clock, SystemClock
+from tracker.stamps import StampPolicy
+from tracker.stores.sqlite import SqliteStore
+
+
+class Settings(BaseSettings):
+    """From the environment (`RETOUR_*`), else from the TOML file that RETOUR_CONFIG names."""
+
+    model_config = SettingsConfigDict(env_prefix="RETOUR_", extra="forbid")
+
+    database: str = Field(default="sqlite:///retour.db", description="Where everything is stored.")
+    mqtt_url: str = Field(default="", description="The broker; empty: `up` starts an embedded one.")
+    mqtt_ca: str | None = Field(default=None, description="Certificates to trust, for mqtts://.")
+    mqtt_version: str = Field(default="5", pattern=r"^(5|3\.1\.1)$", description="5 or 3.1.1.")
+    mqtt_port: int = Field(default=1883, description="Where the embedded broker of `up` listens.")
+    client_id: str = Field(
+        default="retour-gateway", min_length=1, description="The session's name."
+    )
+    api_host: str = Field(default="127.0.0.1", description="The address where the API listens.")
+    api_port: int = Field(default=8000, description="The port where the API listens.")
+    clock: str = Field(
+        default="", description="ANCHOR:RATE of an accelerated clock; empty: real time."
+    )
+    earliest: datetime = Field(
+        default=datetime(2020, 1, 1, tzinfo=UTC), description="Stamps before this are not believed."
+    )
+    history_days: int = Field(
+        default=400, description="Days before its first message a device may tell of."
+    )
+    log_level: str = Field(default="info", description="debug, info, warning or error.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment before the file; nothing else."""
+        file = os.environ.get("RETOUR_CONFIG")
+        if file is None:
+            return init_settings, env_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, Path(file))
+
+    def make_clock(self) -> SystemClock:
+        try:
+            return SystemClock.parse(self.clock)
+        except ValueError:
+            raise UserError(
+                f"RETOUR_CLOCK is {self.clock!r}; write it as ANCHOR:RATE, like 1790000000000:60"
+            ) from None
+
+    def policy(self, clock: Clock) -> StampPolicy:
+        floor = round(self.earliest.timestamp() * 1000)
+        return StampPolicy(floor, self.history_days, clock.rate)
+
+    def store(self) -> SqliteStore:
+        scheme, _, path = self.database.partition(":///")
+        if scheme != "sqlite" or not path:
+            raise UserError(f"RETOUR_DATABASE is {self.database!r}; try sqlite:///retour.db")
+        return SqliteStore(Path(path))
+
+    def parts(self) -> Parts:
+        clock = self.make_clock()
+        return Parts(self.store(), clock, self.policy(clock), self.client_id)
+
+    def gateway(self, parts: Parts) -> Gateway:
+        return parts.gateway(self.broker(), mqtt5=self.mqtt_version == "5")
+
+    def broker(self) -> BrokerUrl:
+        if not self.mqtt_url:
+            raise UserError("RETOUR_MQTT_URL is not set; try mqtt://127.0.0.1:1883")
+        return BrokerUrl.parse(self.mqtt_url, self.mqtt_ca)
+
+
+def load_settings(level: str | None = None) -> Settings:
+    """The settings, and a log as they say (or at least as quiet as `level`)."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = "RETOUR_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise UserError(f"{where}: {first['msg']}") from None
+    configure_log(level or settings.log_level)
+    return settings
