@@ -9,6 +9,7 @@ import structlog
 
 from api.app import create_app
 from api.server import serving
+from commands.metrics import serving_metrics
 from commands.process import calm_the_collector, on_stop, stop_signal
 from commands.settings import Settings, load_settings
 from commands.show import out
@@ -53,7 +54,8 @@ def hint_at_key(store: Store) -> None:
 
 
 def gateway() -> None:
-    """Run a gateway alone: broker to database.
+    """Run a gateway alone: broker to database. It answers /metrics and /health on
+    RETOUR_METRICS_PORT of this machine, where one is set.
 
     Example: RETOUR_MQTT_URL=mqtt://127.0.0.1:1883 retour gateway
     """
@@ -61,7 +63,8 @@ def gateway() -> None:
     calm_the_collector()
     running = settings.gateway(settings.parts())
     on_stop(running.stop)
-    running.run(lambda: structlog.get_logger().info("gateway ready"))
+    with serving_metrics(settings.metrics_port, running.health):
+        running.run(lambda: structlog.get_logger().info("gateway ready"))
 
 
 def api() -> None:

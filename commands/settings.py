@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     )
     api_host: str = Field(default="127.0.0.1", description="The address where the API listens.")
     api_port: int = Field(default=8000, description="The port where the API listens.")
+    metrics_port: int = Field(
+        default=0, ge=0, le=65_535, description="Where `gateway` answers /metrics; 0: nowhere."
+    )
     clock: str = Field(
         default="", description="ANCHOR:RATE of an accelerated clock; empty: real time."
     )

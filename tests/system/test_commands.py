@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -139,6 +140,47 @@ def test_devices_and_assets_can_be_said_twice_and_not_otherwise(retour):
     assert complaints == "retour: device rdr-1 is registered already, as reader at 51.9,4.4\n"
 
 
+def watched(port, path):
+    """What a gateway alone answers: the status and the text."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def test_a_gateway_alone_tells_what_it_counts_and_what_ails_it(mosquitto_world):
+    world, port = mosquitto_world, free_port()
+    world.ready_gateway(metrics_port=port)
+    device = world.device()
+    device.publish(3)
+    device.wait_for_receipts()
+    status, counts = watched(port, "/metrics")
+    assert status == 200
+    assert "\nretour_messages_total 3.0\n" in counts
+    assert watched(port, "/health") == (200, '{"ready":true,"problems":[]}')
+    assert watched(port, "/v1/assets")[0] == 404
+    with socket.socket() as from_elsewhere:
+        from_elsewhere.settimeout(2)
+        assert from_elsewhere.connect_ex(("127.0.0.2", port)) != 0
+
+    world.broker.stop()
+    world.wait_for(lambda: watched(port, "/health")[0] == 503, "the gateway misses its broker")
+    problems = ["the gateway is not connected to the broker"]
+    assert json.loads(watched(port, "/health")[1]) == {"ready": False, "problems": problems}
+
+
+def test_a_metrics_port_that_is_taken_is_told_before_connecting(retour, settings):
+    settings["RETOUR_MQTT_URL"] = f"mqtt://127.0.0.1:{free_port()}"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = settings["RETOUR_METRICS_PORT"] = str(taken.getsockname()[1])
+        status, _, complaints = retour("gateway")
+    assert status == 1
+    assert complaints.startswith(f"retour: RETOUR_METRICS_PORT: cannot listen on 127.0.0.1:{port}")
+    assert complaints.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
@@ -162,7 +204,13 @@ def test_what_the_user_can_put_right_is_told_in_one_line(retour, words, complain
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("API_PORT", "many"), ("DATABASE", "mysql://x"), ("CLOCK", "fast"), ("LOG_LEVEL", "loud")],
+    [
+        ("API_PORT", "many"),
+        ("METRICS_PORT", "70000"),
+        ("DATABASE", "mysql://x"),
+        ("CLOCK", "fast"),
+        ("LOG_LEVEL", "loud"),
+    ],
 )
 def test_a_setting_that_makes_no_sense_is_refused_by_name(retour, settings, name, value):
     settings[f"RETOUR_{name}"] = value
