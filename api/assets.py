@@ -12,8 +12,8 @@ from api.cursors import BadCursor, Cursor, Limit, Listing, Page, cut
 from api.places import Location, Place
 from api.problems import EVERYWHERE, BadValue, documented
 from api.times import MS_AT_MOST, Moment, Time
-from tracker import queries
-from tracker.ports import Position
+from tracker import queries, tracks, whereabouts
+from tracker.ports import AssetFilter
 from tracker.queries import NotLocated, UnknownAsset
 
 router = APIRouter(prefix="/v1/assets", tags=["assets"], responses=documented(*EVERYWHERE))
@@ -70,9 +70,9 @@ def list_assets(caller: TheCaller, limit: Limit = 100, cursor: Cursor = None) ->
     """All assets, by id."""
     after = _assets.position(cursor) or ""
     with caller.reading() as reader:
-        rows, last = cut(reader.assets(after, limit + 1), limit)
+        rows, last = cut(reader.assets(AssetFilter(), after, limit + 1), limit)
     return AssetPage(
-        items=[Asset(id=row.id, kind=row.kind) for row in rows],
+        items=[Asset(id=row.id, kind=row.class_) for row in rows],
         next=_assets.cursor(last.id) if last else None,
     )
 
@@ -123,9 +123,10 @@ def get_asset_track(
     if since is not None and until is not None and since > until:
         raise BadValue("from", "from lies after to")
     position = _track.position(cursor, asset, since, until)
-    after = Position(*position) if position else None
+    after = whereabouts.Moment(*position) if position else None
     with caller.reading() as reader:
-        found = queries.track(reader, asset, since, until, after, limit + 1)
+        queries.known_asset(reader, asset)
+        found = tracks.track(reader, asset, since, until, after, limit + 1)
     places, last = cut(found, limit)
     return Track(
         items=[Place.of(place) for place in places],
@@ -136,7 +137,7 @@ def get_asset_track(
 def _detail(status: queries.AssetStatus) -> AssetDetail:
     return AssetDetail(
         id=status.asset.id,
-        kind=status.asset.kind,
+        kind=status.asset.class_,
         bindings=[
             Binding(subject=one.subject, since=one.since, until=one.until)
             for one in status.bindings

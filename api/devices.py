@@ -22,14 +22,6 @@ BOOTS_AT_MOST = 10
 _devices = Listing("devices", TypeAdapter(tuple[str, str]))
 
 
-class Standing(BaseModel):
-    """Where a fixed reader stands."""
-
-    lat: float = Field(description="Latitude, degrees WGS 84.", examples=[51.92])
-    lon: float = Field(description="Longitude, degrees WGS 84.", examples=[4.48])
-    acc: float = Field(description="How far off its reads may be, metres.", examples=[10])
-
-
 class Device(BaseModel):
     """A registered device."""
 
@@ -38,7 +30,6 @@ class Device(BaseModel):
     recording: bool = Field(
         description="Whether it replays a recording: its stamps may be of any age."
     )
-    place: Standing | None = Field(description="Where it stands; null: it moves.")
     last_seen: Time | None = Field(
         description="When its last message came in, UTC; null: none yet."
     )
@@ -88,7 +79,7 @@ def list_devices(caller: TheCaller, limit: Limit = 100, cursor: Cursor = None) -
     """All registered devices, by id."""
     after = _devices.position(cursor) or ""
     with caller.reading() as reader:
-        rows, last = cut(reader.devices(after, limit + 1), limit)
+        rows, last = cut(reader.device_list(after, limit + 1), limit)
     return DevicePage(
         items=[_device(row) for row in rows],
         next=_devices.cursor(last.device.id) if last else None,
@@ -109,12 +100,10 @@ def get_device(
 
 def _device(status: DeviceStatus) -> Device:
     device = status.device
-    place = device.place
     return Device(
         id=device.id,
         kind=device.kind,
         recording=device.recording,
-        place=Standing(lat=place.lat, lon=place.lon, acc=place.acc) if place else None,
         last_seen=status.last_received,
     )
 

@@ -62,7 +62,7 @@ def list_quarantine(caller: TheCaller, limit: Limit = 100, cursor: Cursor = None
     """What is held back until a person decides, newest first."""
     before = _held.position(cursor)
     with caller.reading() as reader:
-        rows, last = cut(reader.quarantine(before, limit + 1), limit)
+        rows, last = cut(reader.held_back(before, limit + 1), limit)
     return QuarantinePage(
         items=[_quarantined(*row) for row in rows],
         next=_held.cursor(last[0]) if last else None,

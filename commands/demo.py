@@ -20,8 +20,10 @@ from firmware_sim.fleet import Fleet
 from firmware_sim.scene import Scene, make_scene
 from firmware_sim.watch import Api, watch
 from gateway.running import Parts, embedded_gateway
+from tracker.arrange import arrange
 from tracker.clocks import SystemClock
-from tracker.model import Asset, Device, ReaderPlace
+from tracker.model import Asset, Device
+from tracker.places import Reader, Standing
 from tracker.ports import Boot, Store
 from tracker.registry import bind_device, bind_tag, register_asset, register_device
 from tracker.stamps import StampPolicy
@@ -63,8 +65,9 @@ def register_scene(parts: Parts, scene: Scene) -> None:
     """What the demo's world consists of."""
     with parts.store.writing() as tx:
         for name, place in scene.readers.items():
-            reader_place = ReaderPlace(place.lat, place.lon, 15)
-            register_device(tx, Device(name, "reader", place=reader_place), parts.policy)
+            register_device(tx, Device(name, "reader"), parts.policy)
+            standing = Standing(lat=place.lat, lon=place.lon, acc=15)
+            arrange(tx, Reader(device=name, place=standing))
         for asset, tracker in scene.trackers.items():
             register_device(tx, Device(tracker, "tracker"), parts.policy)
             register_asset(tx, Asset(asset, "container"))

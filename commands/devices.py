@@ -8,7 +8,9 @@ import typer
 
 from commands.settings import load_settings
 from commands.show import AsJson, UserError, iso, show
-from tracker.model import Asset, Device, ReaderPlace
+from tracker.arrange import arrange
+from tracker.model import Asset, Device
+from tracker.places import Reader, Standing
 from tracker.registry import bind_device, register_asset, register_device
 
 group = typer.Typer(no_args_is_help=True, help="Devices: trackers and readers.")
@@ -28,9 +30,11 @@ def device_create(
     Example: retour device create trk-1 --asset pallet-1
     """
     settings = load_settings("warning")
-    device = Device(id, kind, place=parse_place(place, accuracy) if place else None)
+    device = Device(id, kind)
     with settings.store().writing() as tx:
         adopted = register_device(tx, device, settings.policy(settings.make_clock()))
+        if place is not None:
+            arrange(tx, Reader(device=id, place=parse_place(place, accuracy)))
         if asset is not None:
             register_asset(tx, tx.asset(asset) or Asset(asset))
             bind_device(tx, asset, id)
@@ -46,7 +50,7 @@ def device_list(as_json: AsJson = False) -> None:
     rows: list[dict[str, Any]] = []
     with load_settings("warning").store().reading() as reader:
         after = ""
-        while page := reader.devices(after, 1_000):
+        while page := reader.device_list(after, 1_000):
             after = page[-1].device.id
             for status in page:
                 boot, progress = status.boots[0] if status.boots else (None, None)
@@ -64,11 +68,11 @@ def device_list(as_json: AsJson = False) -> None:
     show(rows, as_json)
 
 
-def parse_place(text: str, accuracy: float) -> ReaderPlace:
+def parse_place(text: str, accuracy: float) -> Standing:
     try:
         lat, lon = (float(part) for part in text.split(","))
     except ValueError:
         raise UserError(f"--place is {text!r}; write it as LAT,LON, like 51.92,4.48") from None
     if not (-90 <= lat <= 90 and -180 <= lon <= 180):
         raise UserError(f"--place is {text!r}; latitude comes first, -90 to 90, then longitude")
-    return ReaderPlace(lat, lon, accuracy)
+    return Standing(lat=lat, lon=lon, acc=accuracy)

@@ -11,12 +11,14 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from tracker.model import Fix, Observation, Read, ReaderPlace
+from tracker.layout import Layout, Standpoint
+from tracker.model import Fix, Observation, Read
+from tracker.whereabouts import NOWHERE_YET, Moment, Stay, Turn, Visit, Whereabouts, step
 
 
 class Place(NamedTuple):
     """Where an asset was at `at`: degrees WGS 84, accuracy in metres, and from what evidence:
-    its own `fix`, or a `read` of its tag by a reader whose place is known."""
+    its own `fix`, or a `read` of its tag by a reader whose place is known, in a `zone`."""
 
     lat: float
     lon: float
@@ -25,10 +27,12 @@ class Place(NamedTuple):
     source: str
     device: str
     key: str
+    zone: str | None = None
 
 
 class Belief(NamedTuple):
-    """What is believed of an asset after its last observation, `(at, key)`."""
+    """What is believed of an asset after its last observation, `(at, key)`: its `first` and
+    `last` place, and at which site it stays."""
 
     asset: str
     observations: int
@@ -36,71 +40,122 @@ class Belief(NamedTuple):
     key: str
     first: Place | None
     last: Place | None
+    whereabouts: Whereabouts = NOWHERE_YET
+
+    @property
+    def moment(self) -> Moment:
+        """Up to where the log is folded."""
+        return Moment(self.at, self.key)
+
+
+class Folded(NamedTuple):
+    """A belief, and the visits that ended on the way to it."""
+
+    belief: Belief | None
+    visits: list[Visit]
 
 
 class Entry(NamedTuple):
-    """A line of the journal: something believed of an asset from `at` on. `supersedes` is the
-    number of the line that it corrects."""
+    """A line of the journal: something believed of an asset from `at` on. `about` says what it
+    speaks of, `supersedes` is the number of the line that it corrects."""
 
     asset: str
     kind: str
+    about: str
     at: int
     body: Mapping[str, Any]
     supersedes: int | None = None
 
 
-LOCATED = "location.first"
-CORRECTED = "location.corrected"
-
-
 def fold(
-    belief: Belief | None,
-    asset: str,
-    observations: Iterable[Observation],
-    readers: Mapping[str, ReaderPlace],
-) -> Belief | None:
+    belief: Belief | None, asset: str, observations: Iterable[Observation], layout: Layout
+) -> Folded:
     """The belief after more observations, which must be in (event time, key) order and later
     than the belief's last one. Start from None to fold a whole history.
 
+    >>> from tracker.layout import EMPTY
     >>> from tracker.model import Kind
     >>> fix = Observation(b"k", b"d", Kind.FIX, "trk", "trk", "b", 0, 0, 7, 7, 7, 7, b"",
     ...                   Fix(50.1, 4.2, 8.0))
-    >>> fold(None, "A1", [fix], {}).last
-    Place(lat=50.1, lon=4.2, acc=8.0, at=7, source='fix', device='trk', key='6b')
+    >>> fold(None, "A1", [fix], EMPTY).belief.last[:6]
+    (50.1, 4.2, 8.0, 7, 'fix', 'trk')
     """
     last_seen: Observation | None = None
     count = belief.observations if belief else 0
     first = belief.first if belief else None
     last = belief.last if belief else None
+    whereabouts = belief.whereabouts if belief else NOWHERE_YET
+    visits = []
     for last_seen in observations:
         count += 1
-        place = place_of(last_seen, readers)
-        if place is not None:
-            first = first or place
-            last = place
+        point = layout.standpoint(last_seen)
+        if point is not None:
+            last = _place(last_seen, point, layout)
+            first = first or last
+        whereabouts, visit = move(whereabouts, last_seen, point, layout)
+        if visit is not None:
+            visits.append(visit)
     if last_seen is None:
-        return belief
-    return Belief(asset, count, last_seen.at, last_seen.key.hex(), first, last)
+        return Folded(belief, [])
+    key = last_seen.key.hex()
+    return Folded(Belief(asset, count, last_seen.at, key, first, last, whereabouts), visits)
 
 
-def place_of(observation: Observation, readers: Mapping[str, ReaderPlace]) -> Place | None:
+def place_of(observation: Observation, layout: Layout) -> Place | None:
     """Where an observation says that its asset was, or None where it says nothing of that."""
+    point = layout.standpoint(observation)
+    return None if point is None else _place(observation, point, layout)
+
+
+def _place(observation: Observation, point: Standpoint, layout: Layout) -> Place:
     what = observation.what
-    if isinstance(what, Fix):
-        lat, lon, acc = what.lat, what.lon, what.acc
-    elif isinstance(what, Read) and (reader := readers.get(observation.device)) is not None:
-        lat, lon, acc = reader.lat, reader.lon, reader.acc
-    else:
-        return None
+    zone = None
+    if isinstance(what, Read):
+        zone = layout.zone_of_read(observation.device, what.antenna, observation.at)
     return Place(
-        lat,
-        lon,
-        acc,
+        *point,
         observation.at,
         str(observation.kind),
         observation.device,
         observation.key.hex(),
+        zone,
     )
+
+
+def move(
+    known: Whereabouts, observation: Observation, point: Standpoint | None, layout: Layout
+) -> tuple[Whereabouts, Visit | None]:
+    """What is known of an asset's stays after an observation, made at `point`, and the visit
+    that it ends."""
+    what, at = observation.what, observation.at
+    if isinstance(what, Read):
+        site = layout.site_of_read(observation.device, what.antenna, at)
+        if site is None:
+            return known, None
+        return step(known, site, Moment(at, observation.key.hex()), certain=True)
+    if point is None or not isinstance(what, Fix) or not layout.has_fences:
+        return known, None
+    site = layout.site_around(point, at)
+    if not _is_certain(known, site, point, at, layout):
+        return known, None
+    return step(known, site, Moment(at, observation.key.hex()))
+
+
+def _is_certain(
+    known: Whereabouts, site: str | None, point: Standpoint, at: int, layout: Layout
+) -> bool:
+    """Whether a fix tells for sure that its asset is at `site` now (None: at none): it may be
+    too close to the border of where the asset is believed to be, or about to be."""
+    here = known.stay.site if known.stay is not None else None
+    there = known.turn.site if known.turn is not None else None
+    if site is None and known.sure is None:
+        return layout.surely_outside(None, point, at)
+    for held in (here, there):
+        if held is None or held == site or (site is not None and layout.smaller(site, held, at)):
+            continue
+        if not layout.surely_outside(held, point, at):
+            return False
+    return True
 
 
 def follows(belief: Belief | None, observations: Sequence[Observation]) -> bool:
@@ -108,25 +163,12 @@ def follows(belief: Belief | None, observations: Sequence[Observation]) -> bool:
     if belief is None or not observations:
         return True
     earliest = observations[0]
-    return (earliest.at, earliest.key.hex()) > (belief.at, belief.key)
-
-
-def transition(before: Belief | None, after: Belief | None) -> Entry | None:
-    """What the journal should say of a changed belief: an asset's first place is news, and
-    late data that changes it is a correction."""
-    old = before.first if before else None
-    new = after.first if after else None
-    if new == old:
-        return None
-    asset = (after or before).asset  # type: ignore[union-attr]  # one of them has a place
-    if new is None:
-        return Entry(asset, CORRECTED, old.at, {})  # type: ignore[union-attr]
-    return Entry(asset, LOCATED if old is None else CORRECTED, new.at, new._asdict())
+    return (earliest.at, earliest.key.hex()) > belief.moment
 
 
 def encode(belief: Belief) -> bytes:
     """The belief's canonical JSON: equal beliefs are equal bytes."""
-    asset, observations, at, key, first, last = belief
+    asset, observations, at, key, first, last, whereabouts = belief
     return orjson.dumps(
         {
             "asset": asset,
@@ -135,18 +177,35 @@ def encode(belief: Belief) -> bytes:
             "key": key,
             "first": first and list(first),
             "last": last and list(last),
+            "whereabouts": None if whereabouts is NOWHERE_YET else _whereabouts(whereabouts),
         }
     )
+
+
+def _whereabouts(known: Whereabouts) -> list[Any]:
+    sure, stay, turn = known
+    return [sure, stay and [*stay[:4], list(stay.opened)], turn and list(turn)]
 
 
 def decode(body: bytes | str) -> Belief:
     """The inverse of `encode`.
 
-    >>> b = Belief("A1", 1, 7, "6b", None, Place(50.1, 4.2, None, 7, "fix", "trk", "6b"))
+    >>> place = Place(50.1, 4.2, None, 7, "fix", "trk", "6b")
+    >>> stay = Stay("depot", 7, "seen", 7, Moment(7, "6b"))
+    >>> b = Belief("A1", 1, 7, "6b", None, place, Whereabouts(7, stay, None))
     >>> decode(encode(b)) == b
     True
     """
     fields = orjson.loads(body)
     for name in ("first", "last"):
         fields[name] = Place(*fields[name]) if fields[name] else None
+    if (known := fields["whereabouts"]) is None:
+        fields["whereabouts"] = NOWHERE_YET
+    else:
+        sure, stay, turn = known
+        fields["whereabouts"] = Whereabouts(
+            sure,
+            stay and Stay(stay[0], stay[1], stay[2], stay[3], Moment(*stay[4])),
+            turn and Turn(*turn),
+        )
     return Belief(**fields)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import orjson
+
+from tracker.versions import Spell
 
 
 class Kind(StrEnum):
@@ -227,32 +229,48 @@ class Quarantined:
 
 
 @dataclass(frozen=True, slots=True)
-class ReaderPlace:
-    """Where a fixed reader stands: degrees WGS 84, and how far its reads may be off (m)."""
-
-    lat: float
-    lon: float
-    acc: float
-
-
-@dataclass(frozen=True, slots=True)
 class Device:
     """A registered device. `recording` marks a replayed recording (its stamps may be of any
-    age), `place` a fixed reader's, `first_received` when its first message ever came in."""
+    age), `first_received` is when its first message ever came in. Its profile: how often it
+    reports at rest and while moving (seconds; None: not stated), and what it runs on.
+    `version` counts its changes."""
 
     id: str
     kind: str
     recording: bool = False
-    place: ReaderPlace | None = None
     first_received: int | None = None
+    name: str = ""
+    rest_interval_s: float | None = None
+    moving_interval_s: float | None = None
+    power: str | None = None
+    version: int = 1
+
+    @property
+    def silent_after_ms(self) -> int | None:
+        """After how long without a word it counts as silent: three times its longest stated
+        interval. None: it states none."""
+        stated = [s for s in (self.rest_interval_s, self.moving_interval_s) if s is not None]
+        return round(3_000 * max(stated)) if stated else None
+
+
+Label = str | int | float | bool
+"""The value of an attribute that people give to an asset."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A reusable thing on its way there and back."""
+    """A reusable thing on its way there and back, of a class like `pallet`. `home` is the site
+    where it belongs, `initial_stage` where in the flow it was when it was registered,
+    `external_ids` what other systems call it, by system. `version` counts its changes."""
 
     id: str
-    kind: str = "asset"
+    class_: str = "asset"
+    name: str = ""
+    home: str | None = None
+    initial_stage: str | None = None
+    attributes: Mapping[str, Label] = field(default_factory=dict)
+    external_ids: Mapping[str, str] = field(default_factory=dict)
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,4 +289,13 @@ class Binding:
         >>> Binding("A1", "trk-1", since=10, until=20).holds_at(20)
         False
         """
-        return (self.since is None or self.since <= at) and (self.until is None or at < self.until)
+        return Spell(self.since, self.until, None).holds_at(at)
+
+    def overlaps(self, since: int | None, until: int | None) -> bool:
+        """Whether this binding and a period share a moment."""
+        return Spell(self.since, self.until, None).overlaps(since, until)
+
+    def covers(self, since: int | None, until: int | None) -> bool:
+        """Whether this binding holds for all of a period."""
+        begins = self.since is None or (since is not None and self.since <= since)
+        return begins and (self.until is None or (until is not None and until <= self.until))

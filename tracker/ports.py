@@ -7,17 +7,14 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 from tracker.access import ApiKey
+from tracker.audit import Change
 from tracker.fold import Belief, Entry
-from tracker.model import (
-    Asset,
-    Binding,
-    DeadLetter,
-    Device,
-    Observation,
-    Quarantined,
-    ReaderPlace,
-)
+from tracker.geofence import Box
+from tracker.layout import Layout, PlaceValue
+from tracker.model import Asset, Binding, DeadLetter, Device, Observation, Quarantined
 from tracker.receipts import Progress
+from tracker.versions import Version
+from tracker.whereabouts import Moment, Visit
 
 
 class StoreUnavailable(Exception):
@@ -40,100 +37,46 @@ class Outbound(NamedTuple):
     payload: bytes
 
 
-class Writer(Protocol):
-    """One transaction that writes. All or nothing: an exception undoes everything."""
+class Vital(NamedTuple):
+    """What a device last reported of itself, like its battery, as text, at an event time."""
 
-    def devices(self, ids: Iterable[str]) -> Mapping[str, Device]:
-        """The registered ones among `ids`."""
-
-    def places(self) -> Mapping[str, ReaderPlace]:
-        """Where the fixed readers stand."""
-
-    def bindings(self, subjects: Iterable[str]) -> Mapping[str, Sequence[Binding]]:
-        """All bindings of each subject; subjects without any may be absent."""
-
-    def append(self, rows: Sequence[Observation]) -> set[bytes]:
-        """Append to the log what it does not hold yet; the keys of the rows that were new."""
-
-    def digests(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
-        """The content digests of logged events, by key."""
-
-    def remove(self, keys: Iterable[bytes]) -> None:
-        """Take rows back that this transaction appended."""
-
-    def progress(self, boots: Iterable[Boot]) -> dict[Boot, Progress]:
-        """The receipt progress of each (device, boot), locked until the transaction ends."""
-
-    def save_progress(
-        self, progress: Mapping[Boot, Progress], received: Mapping[Boot, int]
-    ) -> None:
-        """Store progress, and when each boot was last heard: never earlier than before."""
-
-    def beliefs(self, assets: Iterable[str]) -> dict[str, Belief]:
-        """The stored beliefs, locked until the transaction ends."""
-
-    def save_beliefs(self, beliefs: Sequence[Belief]) -> None: ...
-
-    def drop_belief(self, asset: str) -> None: ...
-
-    def history(self, asset: str) -> Iterator[Observation]:
-        """Everything logged of an asset by its bindings, in (event time, key) order."""
-
-    def journal(self, entries: Sequence[Entry]) -> None: ...
-
-    def last_entry(self, asset: str) -> int | None:
-        """The number of an asset's newest journal line."""
-
-    def dead_letter(self, letters: Sequence[DeadLetter]) -> None:
-        """Keep what cannot be stored; once per key."""
-
-    def quarantine(self, held: Sequence[Quarantined]) -> None:
-        """Hold observations back; once per key."""
-
-    def quarantined(self, device: str, reason: str) -> int:
-        """How many observations of a device are held back for a reason."""
-
-    def held(self, observations: Sequence[Observation]) -> dict[bytes, bytes]:
-        """The digests, by key, of those that stand in quarantine."""
-
-    def release(self, keys: Iterable[bytes]) -> None:
-        """Take observations out of quarantine, for they have been stored."""
-
-    def quarantine_of(self, device: str, reason: str) -> list[Observation]:
-        """What is held back of a device for a reason, in the order in which it came."""
-
-    def first_heard(self, device: str, received: int) -> None:
-        """Note a device's first reception, unless there was one."""
-
-    def add_device(self, device: Device) -> None: ...
-
-    def add_asset(self, asset: Asset) -> None: ...
-
-    def add_binding(self, binding: Binding) -> None: ...
-
-    def asset(self, id: str) -> Asset | None: ...
-
-    def enqueue(self, topic: str, payload: bytes) -> None:
-        """Put a message into the outbox."""
-
-    def outbox(self, limit: int) -> list[Outbound]:
-        """The oldest waiting messages."""
-
-    def sent(self, ids: Iterable[int]) -> None:
-        """Take messages out of the outbox."""
-
-    def add_key(self, key: ApiKey) -> None: ...
-
-    def revoke_key(self, id: str, at: int) -> bool:
-        """Revoke an API key; False where there is none that is in force."""
+    value: str
+    at: int
 
 
 class DeviceStatus(NamedTuple):
-    """A device and when it was last heard; `boots` are its receipt positions, newest first."""
+    """A device, when it was last heard and what it reported of itself; `boots` are its receipt
+    positions, newest first."""
 
     device: Device
     last_received: int | None
     boots: list[tuple[str, Progress]]
+    vitals: Mapping[str, Vital]
+
+
+class AssetFilter(NamedTuple):
+    """Which assets are asked for: `words` that begin like the words of `text`, a class, a site
+    where they are now, and labels (name, value) as in the port `labelled`."""
+
+    text: str | None = None
+    class_: str | None = None
+    site: str | None = None
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+class SiteVisit(NamedTuple):
+    """A closed visit and whose it was."""
+
+    asset: str
+    visit: Visit
+
+
+class Line(NamedTuple):
+    """A line of the journal as it was written: its number, and when (epoch ms)."""
+
+    number: int
+    recorded: int
+    entry: Entry
 
 
 class Position(NamedTuple):
@@ -148,15 +91,45 @@ class Reader(Protocol):
 
     def asset(self, id: str) -> Asset | None: ...
 
-    def assets(self, after: str, limit: int) -> list[Asset]: ...
+    def assets(self, wanted: AssetFilter, after: str, limit: int) -> list[Asset]:
+        """Those that are asked for, by id, after an id."""
+
+    def labelled(self, name: str, value: str) -> list[str]:
+        """The assets with a label: `id:SYSTEM` names an external id, `is:NAME` an attribute."""
 
     def belief(self, asset: str) -> Belief | None: ...
 
-    def beliefs(self) -> Iterator[Belief]:
-        """Every stored belief."""
+    def revision(self, asset: str) -> int | None:
+        """The layout's revision with which an asset's belief was folded."""
+
+    def every_belief(self) -> Iterator[Belief]: ...
+
+    def located(self, box: Box, after: str, limit: int) -> list[Belief]:
+        """Beliefs whose last place lies in a box, by asset."""
+
+    def standing_at(self, site: str, after: str, limit: int) -> list[Belief]:
+        """Beliefs of the assets that are at a site, or seem to arrive there, by asset."""
+
+    def visits(self, asset: str, after: Moment | None = None) -> list[Visit]:
+        """The closed visits of an asset that were decided after a moment, by their opening."""
+
+    def visits_at(
+        self, site: str, since: int | None, until: int | None, after: Position, limit: int
+    ) -> list[SiteVisit]:
+        """The closed visits to a site that overlap a period, by beginning and asset."""
+
+    def snapshots(self, asset: str) -> list[Belief]:
+        """The beliefs kept on an asset's way, in order."""
+
+    def stale(self, assets: Iterable[str]) -> dict[str, int]:
+        """Those of some assets whose belief is out of date, and from which event time on."""
+
+    def stale_count(self) -> int: ...
+
+    def stale_assets(self, limit: int) -> list[str]: ...
 
     def bound_assets(self) -> list[str]:
-        """Every asset that has a binding."""
+        """Every asset that has ever had a binding."""
 
     def logged(self, key: bytes) -> Observation | None:
         """The observation of an event key."""
@@ -166,26 +139,49 @@ class Reader(Protocol):
         asset: str,
         since: int | None = None,
         until: int | None = None,
-        after: Position | None = None,
+        after: Moment | None = None,
         limit: int | None = None,
+        as_of: int | None = None,
     ) -> Iterator[Observation]:
         """What is logged of an asset, in (event time, key) order: from `since` up to but not
-        at `until`, after a position."""
+        at `until`, after a moment, of what was recorded by `as_of`."""
 
-    def bindings_of(self, asset: str) -> list[Binding]: ...
+    def bindings_of(self, asset: str, as_of: int | None = None) -> list[Binding]:
+        """The bindings to an asset, as they hold now, or as was recorded by `as_of`."""
+
+    def versions(self, kind: str, id: str | None = None) -> list[Version[PlaceValue]]:
+        """The history of sites, zones or readers: of all of a kind, or of one."""
+
+    def binding_versions(self, subject: str) -> list[Version[str]]:
+        """The history of what a tag or device tells about."""
+
+    def layout(self, as_of: int | None = None) -> Layout:
+        """Sites, zones and readers, as recorded by now or by `as_of`."""
+
+    def edge(self) -> int | None:
+        """The event time before which the log holds nothing any more; None: it holds all."""
 
     def device(self, id: str) -> DeviceStatus | None: ...
 
-    def devices(self, after: str, limit: int) -> list[DeviceStatus]: ...
+    def device_list(self, after: str, limit: int) -> list[DeviceStatus]: ...
 
-    def places(self) -> Mapping[str, ReaderPlace]:
-        """Where the fixed readers stand."""
-
-    def dead_letters(self, before: int | None, limit: int) -> list[tuple[int, DeadLetter]]:
+    def dead_letters(
+        self, before: int | None, limit: int, device: str | None = None, reason: str | None = None
+    ) -> list[tuple[int, DeadLetter]]:
         """The newest ones, with their numbers, older than number `before`."""
 
-    def quarantine(self, before: int | None, limit: int) -> list[tuple[int, Quarantined]]:
-        """The newest ones, with their numbers, older than number `before`."""
+    def held_back(
+        self, before: int | None, limit: int, device: str | None = None, reason: str | None = None
+    ) -> list[tuple[int, Quarantined]]:
+        """The newest ones in quarantine, with their numbers, older than number `before`."""
+
+    def strangers(self, after: str, limit: int) -> list[tuple[str, int, int, int]]:
+        """Unregistered devices in quarantine: id, observations, first and last reception."""
+
+    def changes(
+        self, before: int | None, limit: int, kind: str | None = None, subject: str | None = None
+    ) -> list[tuple[int, Change]]:
+        """The newest lines of the audit log, with their numbers, older than number `before`."""
 
     def api_key(self, digest: bytes) -> ApiKey | None: ...
 
@@ -200,7 +196,10 @@ class Reader(Protocol):
     def duplicates(self) -> int:
         """How many observations are logged under a natural key that another one has."""
 
-    def progress(self) -> Iterator[tuple[Boot, Progress]]:
+    def before_edge(self) -> int:
+        """How many logged observations are older than the log's edge: without effect."""
+
+    def every_progress(self) -> Iterator[tuple[Boot, Progress]]:
         """The receipt progress of every boot of every device."""
 
     def kept(self) -> Iterator[tuple[Boot, Iterator[int]]]:
@@ -212,6 +211,162 @@ class Reader(Protocol):
 
     def broken_links(self) -> int:
         """How many journal lines supersede a line that is not an earlier one of their asset."""
+
+    def journal_after(self, number: int, limit: int) -> list[Line]:
+        """Lines of the journal after a number, in the order in which they were written."""
+
+    def logged_after(self, number: int, limit: int) -> list[tuple[int, str, int]]:
+        """What came into the log after a row number: its number, subject and event time."""
+
+    def newest(self) -> tuple[int, int]:
+        """The newest numbers of the log and of the journal."""
+
+    def bound_at(self, subject: str, at: int) -> list[str]:
+        """The assets that a subject told about at an event time."""
+
+
+class Writer(Reader, Protocol):
+    """One transaction that writes, and sees what it has written. All or nothing: an exception
+    undoes everything. What it reads of devices, bindings, progress and beliefs is locked."""
+
+    def devices(self, ids: Iterable[str]) -> Mapping[str, Device]:
+        """The registered ones among `ids`."""
+
+    def bindings(self, subjects: Iterable[str]) -> Mapping[str, Sequence[Binding]]:
+        """All bindings of each subject, as they hold; subjects without any may be absent."""
+
+    def append(self, rows: Sequence[Observation], recorded: int) -> set[bytes]:
+        """Append to the log what it does not hold yet; the keys of the rows that were new."""
+
+    def digests(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
+        """The content digests of logged events, by key."""
+
+    def remove(self, keys: Iterable[bytes]) -> None:
+        """Take rows back that this transaction appended."""
+
+    def progress(self, boots: Iterable[Boot]) -> dict[Boot, Progress]:
+        """The receipt progress of each (device, boot)."""
+
+    def save_progress(
+        self, progress: Mapping[Boot, Progress], received: Mapping[Boot, int]
+    ) -> None:
+        """Store progress, and when each boot was last heard: never earlier than before."""
+
+    def note_vitals(self, rows: Sequence[tuple[str, str, str, int, bytes]]) -> None:
+        """Keep what devices report of themselves: device, name, value, event time and key; the
+        newest stays."""
+
+    def beliefs(self, assets: Iterable[str]) -> dict[str, Belief]: ...
+
+    def save_beliefs(self, beliefs: Sequence[Belief], revision: int) -> None:
+        """Store beliefs that were folded with the layout of that revision."""
+
+    def drop_belief(self, asset: str) -> None:
+        """An asset of which nothing is known any more: its belief, snapshots and visits go."""
+
+    def snapshot_before(self, asset: str, moment: Moment) -> Belief | None:
+        """The newest snapshot of an asset before a moment."""
+
+    def save_snapshots(self, snapshots: Sequence[Belief], *, base: bool = False) -> None:
+        """Keep beliefs of on the way; a `base` stands for what the log does not hold."""
+
+    def drop_snapshots(self, asset: str, after: Moment | None) -> None:
+        """Forget an asset's snapshots after a moment; bases stay."""
+
+    def add_visits(self, visits: Sequence[tuple[str, Visit]]) -> None:
+        """Store closed visits of assets."""
+
+    def drop_visits(self, asset: str, after: Moment | None) -> None:
+        """Forget the visits of an asset that were closed after a moment."""
+
+    def mark_stale(self, assets: Mapping[str, int]) -> None:
+        """Note that beliefs are out of date, each from an event time on; the earliest holds."""
+
+    def freshened(self, asset: str) -> None:
+        """An asset's belief is up to date again."""
+
+    def seen_by(self, device: str) -> list[str]:
+        """Every tag that a device has ever read."""
+
+    def near(self, box: Box) -> list[str]:
+        """Every subject with a fix near a fence within a box (some too many)."""
+
+    def observed(self, subject: str) -> bool:
+        """Whether anything of a tag or device has ever been logged."""
+
+    def bound_to(self, subjects: Iterable[str]) -> set[str]:
+        """The assets that some subjects have ever told about."""
+
+    def visitors(self, site: str) -> list[str]:
+        """Every asset whose belief or visits name a site."""
+
+    def journal(self, entries: Sequence[Entry], recorded: int) -> None: ...
+
+    def last_line(self, asset: str, about: str) -> int | None:
+        """The number of the newest journal line of an asset about something."""
+
+    def dead_letter(self, letters: Sequence[DeadLetter]) -> None:
+        """Keep what cannot be stored; once per key."""
+
+    def bury(self, numbers: Iterable[int]) -> None:
+        """Delete dead letters, for they have been dealt with."""
+
+    def quarantine(self, held: Sequence[Quarantined]) -> None:
+        """Hold observations back; once per key."""
+
+    def quarantined(self, device: str, reason: str) -> int:
+        """How many observations of a device are held back for a reason."""
+
+    def held(self, observations: Sequence[Observation]) -> dict[bytes, bytes]:
+        """The digests, by key, of those that stand in quarantine."""
+
+    def release(self, keys: Iterable[bytes]) -> None:
+        """Take observations out of quarantine."""
+
+    def quarantine_of(self, device: str, reason: str) -> list[Observation]:
+        """What is held back of a device for a reason, in the order in which it came."""
+
+    def held_by_number(self, numbers: Iterable[int]) -> list[Quarantined]:
+        """What stands in quarantine under these numbers, in their order."""
+
+    def letters_by_number(self, numbers: Iterable[int]) -> list[tuple[int, DeadLetter]]:
+        """The dead letters of these numbers, in their order."""
+
+    def first_heard(self, device: str, received: int) -> None:
+        """Note a device's first reception, unless there was one."""
+
+    def put_device(self, device: Device) -> None:
+        """Add or change a device; its first reception stays."""
+
+    def put_asset(self, asset: Asset) -> None:
+        """Add or change an asset, and how it is found."""
+
+    def add_binding(
+        self, subject: str, asset: str | None, since: int | None, until: int | None, recorded: int
+    ) -> None:
+        """A new version: in that period, a subject tells about an asset, or (None) about none."""
+
+    def add_place(self, version: Version[PlaceValue]) -> int:
+        """A new version of a site, zone or reader; its revision, whatever the given one is."""
+
+    def add_edge(self, at: int, recorded: int) -> int:
+        """Delete from the log what is stamped before `at`; how many rows went."""
+
+    def audit(self, change: Change) -> None: ...
+
+    def enqueue(self, topic: str, payload: bytes) -> None:
+        """Put a message into the outbox."""
+
+    def outbox(self, limit: int) -> list[Outbound]:
+        """The oldest waiting messages."""
+
+    def sent(self, ids: Iterable[int]) -> None:
+        """Take messages out of the outbox."""
+
+    def add_key(self, key: ApiKey) -> None: ...
+
+    def revoke_key(self, id: str, at: int) -> bool:
+        """Revoke an API key; False where there is none that is in force."""
 
 
 class Store(Protocol):

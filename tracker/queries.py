@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
+from contextlib import contextmanager
 from typing import NamedTuple
 
-from tracker.fold import Belief, Place, place_of
-from tracker.model import Asset, Binding, Observation
-from tracker.ports import DeviceStatus, Position, Reader
-
-PAGE = 1_000  # observations read at once: no answer holds more of them in memory
+from tracker.fold import Belief, Place
+from tracker.model import Asset, Binding, Device, Observation
+from tracker.ports import DeviceStatus, Position, Reader, Store
+from tracker.refold import from_nothing, refresh
+from tracker.whereabouts import LEFT, Visit, Whereabouts
 
 
 class UnknownAsset(Exception):
@@ -37,11 +37,29 @@ class UnknownDevice(Exception):
         self.device = device
 
 
+class UnknownPlace(Exception):
+    """There is no site, zone or reader of that id, and there never was."""
+
+    def __init__(self, kind: str, id: str) -> None:
+        super().__init__(f"there is no {kind} {id}")
+        self.kind = kind
+
+
+class BeforeLog(Exception):
+    """A time is asked about of which the log holds nothing any more."""
+
+    def __init__(self, at: int, edge: int) -> None:
+        super().__init__(f"the log begins at {edge}: what was known at {at} cannot be told")
+
+
 class Located(NamedTuple):
-    """An asset's newest place, and how old it is (ms) on the asset's own clock."""
+    """An asset's newest place, how old it is (ms) on the asset's own clock, and the site where
+    it stays; `confirmed` is false while a single observation says otherwise."""
 
     place: Place
     age: int
+    site: str | None
+    confirmed: bool
 
 
 class AssetStatus(NamedTuple):
@@ -52,44 +70,128 @@ class AssetStatus(NamedTuple):
     observed: int | None
     first: Place | None
     location: Located | None
+    whereabouts: Whereabouts
 
 
-def asset_status(reader: Reader, asset: str, now: int) -> AssetStatus:
-    """What is known of an asset. Raises UnknownAsset."""
-    known = _known(reader, asset)
-    belief = reader.belief(asset)
+class Inside(NamedTuple):
+    """An asset that is, or was, at a site: from `since` on, `last` seen there; `until` is when
+    it was first seen elsewhere. `confirmed` is false while a single observation says so."""
+
+    asset: str
+    since: int
+    last: int
+    began: str
+    confirmed: bool
+    until: int | None = None
+    ended: str | None = None
+
+
+@contextmanager
+def fresh(store: Store, asset: str, now: int) -> Iterator[Reader]:
+    """A reading transaction in which what is believed of an asset follows the newest layout
+    and bindings: where it does not it is folded again first."""
+    with store.reading() as reader:
+        if not reader.stale([asset]):
+            yield reader
+            return
+    with store.writing() as tx:
+        refresh(tx, asset, now)
+    with store.reading() as reader:
+        yield reader
+
+
+def asset_status(reader: Reader, asset: str, now: int, as_of: int | None = None) -> AssetStatus:
+    """What is known of an asset, or was known at `as_of`. Raises UnknownAsset, BeforeLog."""
+    known = known_asset(reader, asset)
+    belief = _belief(reader, asset, as_of)
     return AssetStatus(
         known,
-        reader.bindings_of(asset),
+        reader.bindings_of(asset, as_of),
         belief.at if belief else None,
         belief.first if belief else None,
-        _located(reader, belief, now),
+        located(reader, belief, now if as_of is None else as_of),
+        belief.whereabouts if belief else Whereabouts(),
     )
 
 
-def location(reader: Reader, asset: str, now: int) -> Located:
-    """An asset's newest place. Raises UnknownAsset, NotLocated."""
-    _known(reader, asset)
-    located = _located(reader, reader.belief(asset), now)
-    if located is None:
+def location(reader: Reader, asset: str, now: int, as_of: int | None = None) -> Located:
+    """An asset's newest place, or the newest one known at `as_of`. Raises UnknownAsset,
+    NotLocated, BeforeLog."""
+    known_asset(reader, asset)
+    belief = _belief(reader, asset, as_of)
+    found = located(reader, belief, now if as_of is None else as_of)
+    if found is None:
         raise NotLocated(asset)
-    return located
+    return found
 
 
-def track(
+def _belief(reader: Reader, asset: str, as_of: int | None) -> Belief | None:
+    if as_of is None:
+        return reader.belief(asset)
+    edge = reader.edge()
+    if edge is not None and as_of < edge:
+        raise BeforeLog(as_of, edge)
+    return from_nothing(reader, asset, as_of).belief
+
+
+def inside_now(reader: Reader, site: str, after: str, limit: int) -> list[Inside]:
+    """The assets at a site, by id, after an id. Raises UnknownPlace."""
+    known_place(reader, "site", site)
+    return [_standing(belief, site) for belief in reader.standing_at(site, after, limit)]
+
+
+def _standing(belief: Belief, site: str) -> Inside:
+    _, stay, turn = belief.whereabouts
+    if stay is not None and stay.site == site:
+        return Inside(belief.asset, stay.since, stay.last, stay.began, confirmed=turn is None)
+    assert turn is not None  # else it would not have been found here
+    return Inside(belief.asset, turn.at, turn.at, "entered", confirmed=False)
+
+
+def inside_at(reader: Reader, site: str, at: int, after: Position, limit: int) -> list[Inside]:
+    """The assets that were at a site at a time, by when they came and by id. Raises
+    UnknownPlace."""
+    return [one for one in visits_to(reader, site, at, at + 1, after, limit) if _was_there(one, at)]
+
+
+def visits_to(
     reader: Reader,
-    asset: str,
+    site: str,
     since: int | None,
     until: int | None,
-    after: Position | None,
+    after: Position,
     limit: int,
-) -> list[Place]:
-    """At most `limit` places of an asset in (event time, key) order: from `since` up to but
-    not at `until`, after a position. Raises UnknownAsset."""
-    _known(reader, asset)
-    readers = reader.places()
-    places = (place_of(o, readers) for o in _history(reader, asset, since, until, after))
-    return list(islice((place for place in places if place is not None), limit))
+) -> list[Inside]:
+    """Visits to a site, over or not, that overlap a period, by beginning and asset. Raises
+    UnknownPlace."""
+    known_place(reader, "site", site)
+    over = reader.visits_at(site, since, until, after, limit)
+    found = [closed(one.asset, one.visit) for one in over]
+    for belief in _everyone_at(reader, site):
+        one = _standing(belief, site)
+        begins_before = until is None or one.since < until
+        if one.confirmed and begins_before and Position(one.since, one.asset) > after:
+            found.append(one)
+    return sorted(found, key=lambda one: (one.since, one.asset))[:limit]
+
+
+def closed(asset: str, visit: Visit) -> Inside:
+    """A visit that is over."""
+    _site, since, began, last, until, ended, *_ = visit
+    return Inside(asset, since, last, began, True, until, ended)
+
+
+def _was_there(one: Inside, at: int) -> bool:
+    """Whether an asset was inside at a time: after a visit that it was lost sight of on, that
+    is known no longer than it was seen."""
+    return one.since <= at and (one.ended is None or one.ended == LEFT or at <= one.last)
+
+
+def _everyone_at(reader: Reader, site: str) -> Iterator[Belief]:
+    after = ""
+    while page := reader.standing_at(site, after, 1_000):
+        yield from page
+        after = page[-1].asset
 
 
 def device_status(reader: Reader, device: str) -> DeviceStatus:
@@ -98,6 +200,19 @@ def device_status(reader: Reader, device: str) -> DeviceStatus:
     if status is None:
         raise UnknownDevice(device)
     return status
+
+
+def is_silent(device: Device, last_received: int | None, now: int) -> bool | None:
+    """Whether a device has not been heard for three of its longest intervals; None where it
+    states none, or has never been heard.
+
+    >>> is_silent(Device("trk", "tracker", rest_interval_s=3600), 0, now=3 * 3_600_000 + 1)
+    True
+    """
+    after = device.silent_after_ms
+    if after is None or last_received is None:
+        return None
+    return now - last_received > after
 
 
 def own_time(now: int, newest: Observation | None, recording: bool) -> int:
@@ -117,30 +232,32 @@ def own_time(now: int, newest: Observation | None, recording: bool) -> int:
     return now - (newest.received - newest.at)
 
 
-def _known(reader: Reader, asset: str) -> Asset:
+def known_asset(reader: Reader, asset: str) -> Asset:
+    """An asset. Raises UnknownAsset."""
     known = reader.asset(asset)
     if known is None:
         raise UnknownAsset(asset)
     return known
 
 
-def _located(reader: Reader, belief: Belief | None, now: int) -> Located | None:
+def known_place(reader: Reader, kind: str, id: str) -> None:
+    """Raises UnknownPlace where there never was a site, zone or reader of that id."""
+    if not reader.versions(kind, id):
+        raise UnknownPlace(kind, id)
+
+
+def located(reader: Reader, belief: Belief | None, now: int) -> Located | None:
+    """The newest place of a belief, as an answer; None where it has none."""
     if belief is None or belief.last is None:
         return None
     newest = reader.logged(bytes.fromhex(belief.key))
     status = reader.device(newest.device) if newest else None
     recording = status is not None and status.device.recording
-    # A device's clock may be a little ahead: nothing is seen before it happened.
-    return Located(belief.last, max(0, own_time(now, newest, recording) - belief.last.at))
-
-
-def _history(
-    reader: Reader, asset: str, since: int | None, until: int | None, after: Position | None
-) -> Iterator[Observation]:
-    """All of an asset's history, read page by page as far as it is asked for."""
-    while True:
-        page = list(reader.history(asset, since, until, after, PAGE))
-        yield from page
-        if len(page) < PAGE:
-            return
-        after = Position(page[-1].at, page[-1].key.hex())
+    whereabouts = belief.whereabouts
+    return Located(
+        belief.last,
+        # A device's clock may be a little ahead: nothing is seen before it happened.
+        max(0, own_time(now, newest, recording) - belief.last.at),
+        whereabouts.site,
+        whereabouts.site is None or whereabouts.turn is None,
+    )

@@ -8,20 +8,21 @@ a dead letter.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from tracker.fold import CORRECTED, Belief, Entry, fold, follows, transition
 from tracker.letters import conflict_letter, reject_letters
-from tracker.model import DeadLetter, Device, Message, Observation, Quarantined, ReaderPlace
+from tracker.model import DeadLetter, Device, Kind, Message, Observation, Quarantined, Values
 from tracker.ports import Boot, Writer
 from tracker.receipts import Progress, Receipt
+from tracker.refold import refold_touched
 from tracker.stamps import AHEAD_CORRECTED, Doubt, StampPolicy, ahead_by, doubt, earliest
 
 UNKNOWN_DEVICE = "unknown_device"
 STRANGER_HOLDS_AT_MOST = 10_000  # observations kept of one unknown device
+VITALS = ("battery", "firmware")
+_TELLING = (Kind.SENSOR, Kind.STATUS)
 
 
 @dataclass(slots=True)
@@ -33,6 +34,7 @@ class Recorded:
     duplicates: int = 0
     quarantined: int = 0
     dead_lettered: int = 0
+    before_edge: int = 0  # of those stored: older than the log's edge, without effect
 
 
 class _Sifted(NamedTuple):
@@ -91,14 +93,18 @@ def record(
     letters: Sequence[DeadLetter],
     policy: StampPolicy,
     *,
+    recorded: int | None = None,
     adopted: bool = False,
 ) -> Recorded:
     """Record decoded `messages` and the `letters` of what could not be decoded.
 
-    `adopted` messages come out of quarantine: they may add rows under a sequence number that
-    is accounted for already.
+    `recorded` is now; by default, when the last message of the batch came in. `adopted`
+    messages come out of quarantine: they may add rows under a sequence number that is
+    accounted for already. What is older than the log's edge is logged and has no effect.
     """
     result = Recorded()
+    if recorded is None:
+        recorded = max((message.received for message in messages), default=0)
     devices = first_heard(tx, messages)
     strangers = [message for message in messages if message.device not in devices]
     sifted = [
@@ -107,7 +113,7 @@ def record(
         if message.device in devices
     ]
     copies = _Copies(sifted)
-    new, conflicts = _append(tx, copies)
+    new, conflicts = _append(tx, copies, recorded)
     intruders = _account(tx, sifted, copies, new, result)
     if intruders and not adopted:
         tx.remove(intruders)
@@ -122,8 +128,13 @@ def record(
         tx.quarantine(held)
     if dead:
         tx.dead_letter(dead)
-    refold_touched(tx, [row for key, row in copies.rows.items() if key in new])
+    logged = [row for key, row in copies.rows.items() if key in new]
+    tx.note_vitals(_vitals(logged))
+    edge = tx.edge()
+    telling = logged if edge is None else [row for row in logged if row.at >= edge]
+    refold_touched(tx, telling, recorded)
 
+    result.before_edge = len(logged) - len(telling)
     result.stored, result.quarantined, result.dead_lettered = len(new), len(held), len(dead)
     came = sum(len(one.rows) + len(one.held) for one in sifted)
     result.duplicates = came - len(new) - len(copies.held) - len(conflicts)
@@ -163,14 +174,16 @@ def sift(message: Message, device: Device, policy: StampPolicy) -> _Sifted:
     return _Sifted(message, rows, held)
 
 
-def _append(tx: Writer, copies: _Copies) -> tuple[set[bytes], list[tuple[Message, Observation]]]:
+def _append(
+    tx: Writer, copies: _Copies, recorded: int
+) -> tuple[set[bytes], list[tuple[Message, Observation]]]:
     """Log what is kept nowhere yet: the keys that were new, and what contradicts what is."""
     kept = tx.held(list(copies.rows.values()))
     if copies.held:
         kept |= tx.held([one.observation for one in copies.held.values()])
         kept |= tx.digests(copies.held)
     copies.demote(kept)
-    new = tx.append(list(copies.rows.values()))
+    new = tx.append(list(copies.rows.values()), recorded)
     if len(new) < len(copies.rows):
         logged = tx.digests(key for key in copies.rows if key not in new)
         copies.demote(logged)
@@ -230,60 +243,16 @@ def _hold_strangers(tx: Writer, strangers: Sequence[Message]) -> list[Quarantine
     return held
 
 
-def refold_touched(tx: Writer, rows: Sequence[Observation]) -> None:
-    """Bring the beliefs up to date that newly stored rows touch."""
-    touched: dict[str, list[Observation]] = defaultdict(list)
-    bindings = tx.bindings({row.subject for row in rows})
-    for row in rows:
-        bound = bindings.get(row.subject, ())
-        for asset in {binding.asset for binding in bound if binding.holds_at(row.at)}:
-            touched[asset].append(row)
-    before = tx.beliefs(touched)
-    readers = places_of(tx.devices({row.device for row in rows}))
-    beliefs, entries = [], []
-    for asset, fresh in touched.items():
-        fresh.sort(key=_order)
-        old = before.get(asset)
-        in_order = follows(old, fresh)
-        belief = fold(old, asset, fresh, readers) if in_order else refolded(tx, asset)
-        assert belief is not None  # it has at least the fresh rows
-        beliefs.append(belief)
-        entries += _entries(tx, old, belief)
-    tx.save_beliefs(beliefs)
-    if entries:
-        tx.journal(entries)
+def _vitals(rows: Iterable[Observation]) -> list[tuple[str, str, str, int, bytes]]:
+    """What devices report of themselves: device, name, value, event time and key."""
+    return [
+        (row.device, name, str(values[name]), row.at, row.key)
+        for row in rows
+        if row.kind in _TELLING and (values := _values(row))
+        for name in VITALS
+        if name in values
+    ]
 
 
-def refold(tx: Writer, asset: str) -> None:
-    """Fold an asset's whole history again, for its bindings have changed."""
-    old = tx.beliefs([asset]).get(asset)
-    belief = refolded(tx, asset)
-    if belief is None:
-        tx.drop_belief(asset)
-    else:
-        tx.save_beliefs([belief])
-    if entries := _entries(tx, old, belief):
-        tx.journal(entries)
-
-
-def refolded(tx: Writer, asset: str) -> Belief | None:
-    """The belief of an asset, folded from nothing."""
-    return fold(None, asset, tx.history(asset), tx.places())
-
-
-def places_of(devices: Mapping[str, Device]) -> dict[str, ReaderPlace]:
-    """The places of those devices that stand somewhere."""
-    return {id: device.place for id, device in devices.items() if device.place is not None}
-
-
-def _entries(tx: Writer, before: Belief | None, after: Belief | None) -> list[Entry]:
-    entry = transition(before, after)
-    if entry is None:
-        return []
-    if entry.kind == CORRECTED:
-        entry = entry._replace(supersedes=tx.last_entry(entry.asset))
-    return [entry]
-
-
-def _order(row: Observation) -> tuple[int, bytes]:
-    return row.at, row.key
+def _values(row: Observation) -> Mapping[str, Any]:
+    return row.what.values if isinstance(row.what, Values) else {}

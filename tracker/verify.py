@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tracker.fold import encode, fold
+from tracker.layout import Layout
+from tracker.model import Observation
 from tracker.ports import Reader
 from tracker.receipts import Progress
+from tracker.whereabouts import Moment, Visit
 
 
 @dataclass(slots=True)
 class Report:
-    """What `retour verify` found. `differences` and the faults after it must be zero."""
+    """What `retour verify` found. `differences` and the faults up to `broken_links` must be zero.
+    `stale` beliefs wait to be folded again and were not compared; observations `before_edge`
+    are older than the log and have no effect."""
 
     observations: int = 0
     assets: int = 0
@@ -21,6 +26,8 @@ class Report:
     duplicates: int = 0
     receipted_but_missing: int = 0
     broken_links: int = 0
+    stale: int = 0
+    before_edge: int = 0
     receipt_holes: int = 0
     lost_by_devices: int = 0
     dead_letters: int = 0
@@ -48,6 +55,7 @@ def verify(
         quarantined=counts["quarantine"],
         duplicates=reader.duplicates(),
         broken_links=reader.broken_links(),
+        before_edge=reader.before_edge(),
     )
     _compare_beliefs(reader, report, progress)
     _check_receipts(reader, report)
@@ -55,7 +63,7 @@ def verify(
 
 
 def _check_receipts(reader: Reader, report: Report) -> None:
-    progress = dict(reader.progress())
+    progress = dict(reader.every_progress())
     for at in progress.values():
         report.receipt_holes += sum(hole.high - hole.low + 1 for hole in at.holes)
         report.lost_by_devices += sum(span.high - span.low + 1 for span in at.lost)
@@ -65,16 +73,45 @@ def _check_receipts(reader: Reader, report: Report) -> None:
 
 
 def _compare_beliefs(reader: Reader, report: Report, progress: Callable[[int, int], None]) -> None:
-    places = reader.places()
-    stored = {belief.asset for belief in reader.beliefs()}
+    layout = reader.layout()
+    stored = {belief.asset for belief in reader.every_belief()}
     assets = sorted(stored.union(reader.bound_assets()))
     report.assets = len(assets)
     for n, asset in enumerate(assets, 1):
-        belief = reader.belief(asset)
-        refolded = fold(None, asset, reader.history(asset), places)
-        if (belief and encode(belief)) != (refolded and encode(refolded)):
+        if reader.stale([asset]):
+            report.stale += 1
+        elif not as_refolded(reader, asset, layout):
             report.differences.append(asset)
         progress(n, len(assets))
+
+
+def as_refolded(reader: Reader, asset: str, layout: Layout) -> bool:
+    """Whether an asset's belief, visits and snapshots are those that its log comes to, from
+    nothing, or from its base belief where the log has an edge."""
+    edge = reader.edge()
+    snapshots = reader.snapshots(asset)
+    base = next((s for s in reversed(snapshots) if edge is not None and s.at < edge), None)
+    since = base.moment if base else None
+    due = [s for s in snapshots if since is None or s.moment > since]
+    rows = iter(reader.history(asset, after=since))
+    belief, visits = base, list[Visit]()
+    for expected in [*due, None]:
+        upto = rows if expected is None else _up_to(rows, expected.moment)
+        belief, ended = fold(belief, asset, upto, layout)
+        visits += ended
+        if expected is not None and belief != expected:
+            return False
+    stored = reader.belief(asset)
+    if (belief and encode(belief)) != (stored and encode(stored)):
+        return False
+    return visits == reader.visits(asset, since)
+
+
+def _up_to(rows: Iterator[Observation], last: Moment) -> Iterator[Observation]:
+    for row in rows:
+        yield row
+        if row.at >= last.at and (row.at, row.key.hex()) >= last:
+            return
 
 
 def unkept(progress: Progress, kept: Iterable[int]) -> int:

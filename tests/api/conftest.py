@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from tracker.access import ApiKey, digest_of
+from tracker.arrange import arrange
 from tracker.letters import dead_letter
 from tracker.model import (
     Asset,
@@ -23,13 +24,13 @@ from tracker.model import (
     Message,
     Observation,
     Read,
-    ReaderPlace,
     Reject,
     Values,
     What,
     body_of,
     content_digest,
 )
+from tracker.places import Reader, Standing
 from tracker.record import record
 from tracker.registry import bind_device, bind_tag, register_asset, register_device
 from tracker.stamps import StampPolicy
@@ -77,10 +78,12 @@ class World:
     def __init__(self, store: SqliteStore) -> None:
         self.store = store
 
-    def device(self, id: str, *, recording: bool = False, place: ReaderPlace | None = None) -> None:
+    def device(self, id: str, *, recording: bool = False, place: Standing | None = None) -> None:
         kind = "reader" if place else "tracker"
         with self.store.writing() as tx:
-            register_device(tx, Device(id, kind, recording, place), POLICY)
+            register_device(tx, Device(id, kind, recording), POLICY)
+            if place:
+                arrange(tx, Reader(device=id, place=place))
 
     def asset(self, id: str, *, devices: tuple[str, ...] = (), tags: tuple[str, ...] = ()) -> None:
         with self.store.writing() as tx:

@@ -3,11 +3,12 @@ from urllib.parse import quote
 
 import pytest
 
-from tracker.model import Fix, Read, ReaderPlace, Values
+from tracker.model import Fix, Read, Values
+from tracker.places import Standing
 
 NOON = 1_767_614_400_000
 TAG = "urn:epc:id:grai:0614141.12345.5678"
-GATE = ReaderPlace(51.9, 4.4, 25.0)
+GATE = Standing(lat=51.9, lon=4.4, acc=25.0)
 
 
 def test_lists_assets_by_id(client: Any, world: Any) -> None:

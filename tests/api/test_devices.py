@@ -2,7 +2,8 @@ from typing import Any
 
 import pytest
 
-from tracker.model import Fix, ReaderPlace
+from tracker.model import Fix
+from tracker.places import Standing
 
 NOON = 1_767_614_400_000
 
@@ -15,7 +16,7 @@ def send(world: Any, device: str, boot: str, *seqs: int, received: int = NOON) -
 
 def test_lists_devices_by_id(client: Any, world: Any) -> None:
     world.device("trk")
-    world.device("gate", place=ReaderPlace(51.9, 4.4, 25.0))
+    world.device("gate", place=Standing(lat=51.9, lon=4.4, acc=25.0))
     world.device("rec", recording=True)
     world.tell("trk", 0, (NOON - 500, Fix(50.1, 4.2)), received=NOON - 100)
     assert client.get("/v1/devices").json() == {

@@ -13,7 +13,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tracker.model import Fix, Read, ReaderPlace
+from tracker.model import Fix, Read
+from tracker.places import Standing
 
 NOON = 1_767_614_400_000
 
@@ -21,7 +22,7 @@ NOON = 1_767_614_400_000
 @pytest.fixture
 def described(app: FastAPI, world: Any) -> Any:
     world.device("trk-1")
-    world.device("gate", place=ReaderPlace(51.9, 4.4, 25.0))
+    world.device("gate", place=Standing(lat=51.9, lon=4.4, acc=25.0))
     world.asset("pallet-1", devices=("trk-1",), tags=("tag:E280",))
     for n in range(3):
         world.tell("trk-1", 2 * n, (NOON - n, Fix(50.0, 4.2)))

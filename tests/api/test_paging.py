@@ -8,10 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tracker import queries
-from tracker.model import Fix, Read, ReaderPlace, Values
+from tracker.model import Fix, Read, Values
+from tracker.places import Standing
 
 NOON = 1_767_614_400_000
-GATE = ReaderPlace(51.9, 4.4, 25.0)
+GATE = Standing(lat=51.9, lon=4.4, acc=25.0)
 TAG = "tag:E280"
 
 

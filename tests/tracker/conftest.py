@@ -6,6 +6,7 @@ from shutil import copy
 
 import pytest
 
+from tracker.arrange import arrange
 from tracker.model import (
     Asset,
     Device,
@@ -15,12 +16,12 @@ from tracker.model import (
     Observation,
     Presence,
     Read,
-    ReaderPlace,
     Reject,
     Values,
     body_of,
     content_digest,
 )
+from tracker.places import Reader, Standing
 from tracker.record import record
 from tracker.registry import bind_device, register_asset, register_device
 from tracker.stamps import StampPolicy
@@ -110,7 +111,9 @@ class Database:
         the number of observations adopted."""
         kind = "reader" if place else "tracker"
         with self.store.writing() as tx:
-            adopted = register_device(tx, Device(id, kind, place=place, **options), policy)
+            adopted = register_device(tx, Device(id, kind, **options), policy)
+            if place:
+                arrange(tx, Reader(device=id, place=place))
             if asset:
                 register_asset(tx, Asset(asset))
                 bind_device(tx, asset, id)
@@ -128,7 +131,7 @@ class Database:
     def held(self):
         """What stands in quarantine, oldest first."""
         with self.store.reading() as tx:
-            return [held for _, held in reversed(tx.quarantine(None, 100_000))]
+            return [held for _, held in reversed(tx.held_back(None, 100_000))]
 
     def logged(self, message):
         """The logged ones of a message's observations."""
@@ -137,7 +140,7 @@ class Database:
 
     def progress(self, device="trk-1", boot="b1"):
         with self.store.reading() as tx:
-            return dict(tx.progress()).get((device, boot))
+            return dict(tx.every_progress()).get((device, boot))
 
     def belief(self, asset="A1"):
         with self.store.reading() as tx:
@@ -156,7 +159,7 @@ def make():
 @pytest.fixture
 def here():
     """Where a fixed reader stands."""
-    return ReaderPlace(51.0, 4.0, 5.0)
+    return Standing(lat=51.0, lon=4.0, acc=5.0)
 
 
 @pytest.fixture(scope="session")

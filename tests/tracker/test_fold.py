@@ -18,12 +18,13 @@ from tracker.fold import (
     place_of,
     transition,
 )
-from tracker.model import Asset, Binding, Device, ReaderPlace
+from tracker.model import Asset, Binding, Device
+from tracker.places import Standing
 from tracker.registry import bind_tag
 from tracker.verify import verify
 
 NOW = 1_790_000_000_000
-PLACES = [None, ReaderPlace(51.0, 4.0, 5.0), ReaderPlace(-33.5, 151.2, 10.0)]
+PLACES = [None, Standing(lat=51.0, lon=4.0, acc=5.0), Standing(lat=-33.5, lon=151.2, acc=10.0)]
 WORLD = ["trk-1", "trk-2", "gate-1", "gate-2"]
 TAGS = ["tag:AA", "tag:BB", "tag:CC"]  # the last one is bound to nothing
 BOUNDARY = NOW + 3  # trk-2 moves from asset A1 to A2 then

@@ -3,7 +3,8 @@
 import pytest
 
 from tracker.fold import encode, fold
-from tracker.model import Asset, Device, ReaderPlace
+from tracker.model import Asset, Device
+from tracker.places import Standing
 from tracker.registry import Conflict, bind_device, bind_tag, register_asset, register_device
 
 HEX = "3374257BF40C0E400000162E"
@@ -104,8 +105,8 @@ def test_registering_again_changes_nothing(gate, make, here):
     [
         Device("gate-1", "tracker"),
         Device("gate-1", "reader"),
-        Device("gate-1", "reader", place=ReaderPlace(51.0, 4.0, 6.0)),
-        Device("gate-1", "reader", recording=True, place=ReaderPlace(51.0, 4.0, 5.0)),
+        Device("gate-1", "reader", place=Standing(lat=51.0, lon=4.0, acc=6.0)),
+        Device("gate-1", "reader", recording=True, place=Standing(lat=51.0, lon=4.0, acc=5.0)),
     ],
 )
 def test_a_device_registered_otherwise_is_a_conflict(gate, make, other):
@@ -120,7 +121,7 @@ def test_an_asset_registered_otherwise_is_a_conflict(gate):
 
 def test_a_place_in_whole_degrees_is_stored_as_it_is_folded(db, make):
     """A belief is bit-identical whether its reader came from memory or from the database."""
-    db.register("gate-1", place=ReaderPlace(51, 4, 5), asset="A1")
+    db.register("gate-1", place=Standing(lat=51, lon=4, acc=5), asset="A1")
     with db.store.writing() as tx:
         bind_tag(tx, "A1", HEX)
     db.record(make.message(make.read(), device="gate-1"))

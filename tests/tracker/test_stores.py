@@ -182,7 +182,7 @@ class TestProgress:
             tx.save_progress({boot: Progress(2)}, {boot: 4})
             tx.save_progress({}, {})
         with store.reading() as tx:
-            assert dict(tx.progress()) == {boot: Progress(2), other: Progress(9)}
+            assert dict(tx.every_progress()) == {boot: Progress(2), other: Progress(9)}
             assert tx.newest_reception() == 5
 
     def test_kept_are_the_numbers_logged_held_or_dead(self, store, make):

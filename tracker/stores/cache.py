@@ -7,6 +7,7 @@ nobody else changes. SQLite's `data_version` tells, inside the transaction, whet
 from __future__ import annotations
 
 from tracker.fold import Belief
+from tracker.layout import Layout
 from tracker.model import Binding, Device
 from tracker.ports import Boot
 from tracker.receipts import Progress
@@ -28,10 +29,22 @@ class Cache:
         self.progress: dict[Boot, Progress] = {}
         self.beliefs: dict[str, Belief | None] = {}
         self.doubted: set[str] | None = None  # devices of which something is in quarantine
+        self.sightings: set[tuple[str, str]] = set()
+        self.cells: set[tuple[int, int, int, str]] = set()
+        self.layout: Layout | None = None
+        self.edge: list[int | None] = []  # the log's edge, once it is known
+        self.anything_stale: bool | None = None
 
     def at(self, version: int) -> Cache:
         """This cache, emptied if it is of another version or has grown too large."""
-        known = (self.devices, self.bindings, self.progress, self.beliefs)
+        known = (
+            self.devices,
+            self.bindings,
+            self.progress,
+            self.beliefs,
+            self.sightings,
+            self.cells,
+        )
         if self.version != version or max(len(one) for one in known) > ENTRIES_AT_MOST:
             self.forget()
             self.version = version

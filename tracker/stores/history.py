@@ -1,16 +1,32 @@
-"""What a refold reads, in transactions that write as in those that read: what is logged of an
-asset, through its bindings, and where the readers stand that saw it."""
+"""What is logged of an asset, found through its bindings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from heapq import merge
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, false, or_, select
+from sqlalchemy import ColumnElement, Connection, func, or_, select
 
-from tracker.model import Observation, ReaderPlace
-from tracker.ports import Position
+from tracker.model import Binding, Observation
 from tracker.stores import rows, schema
+from tracker.versions import Version
+from tracker.whereabouts import Moment
+
+
+def bindings_of(db: Connection, asset: str, as_of: int | None = None) -> list[Binding]:
+    """The bindings to an asset as they hold, or as was recorded by `as_of`."""
+    table = schema.versions
+    subjects = select(table.c.id).where(table.c.asset == asset, table.c.kind == "binding")
+    query = select(table).where(table.c.kind == "binding", table.c.id.in_(subjects))
+    if as_of is not None:
+        query = query.where(table.c.recorded <= as_of)
+    histories: dict[str, list[Version[str]]] = {}
+    for row in db.execute(query.order_by(table.c.revision)):
+        histories.setdefault(row.id, []).append(rows.binding_version(row))
+    spells = (spell for versions in histories.values() for spell in rows.bindings(versions))
+    return [binding for binding in spells if binding.asset == asset]
 
 
 def history(
@@ -18,36 +34,45 @@ def history(
     asset: str,
     since: int | None = None,
     until: int | None = None,
-    after: Position | None = None,
+    after: Moment | None = None,
     limit: int | None = None,
+    as_of: int | None = None,
 ) -> Iterator[Observation]:
     """The observations of an asset in (event time, key) order: from `since` up to but not at
-    `until`, those after a position, at most `limit`."""
-    log, bindings = schema.log, schema.bindings
-    windows = db.execute(select(bindings).where(bindings.c.asset == asset))
-    of_asset = [
-        and_(log.c.subject == row.subject, *_between(row.since, row.until)) for row in windows
+    `until`, those after a moment, at most `limit`, recorded by `as_of`; none from before the
+    log's edge."""
+    edge = db.scalar(select(func.max(schema.edges.c.at)))
+    from_on = max((t for t in (since, after and after.at, edge) if t is not None), default=None)
+    # One range of the index for each binding, read as far as it is wanted.
+    ranges = [
+        _of_binding(db, binding, from_on, until, after, as_of)
+        for binding in bindings_of(db, asset, as_of)
     ]
+    yield from islice(merge(*ranges, key=lambda o: (o.at, o.key)), limit)
+
+
+def _of_binding(
+    db: Connection,
+    binding: Binding,
+    since: int | None,
+    until: int | None,
+    after: Moment | None,
+    as_of: int | None,
+) -> Iterator[Observation]:
+    log = schema.log
     query = (
-        select(*log.c[1:])
-        .where(or_(false(), *of_asset), *_between(since, until))
+        select(*log.c[1:14])
+        .where(log.c.subject == binding.subject)
+        .where(*_between(binding.since, binding.until), *_between(since, until))
         .order_by(log.c.at, log.c.key)
-        .limit(limit)
     )
     if after is not None:
         key = bytes.fromhex(after.key)
-        query = query.where(log.c.at >= after.at, or_(log.c.at > after.at, log.c.key > key))
+        query = query.where(or_(log.c.at > after.at, log.c.key > key))
+    if as_of is not None:
+        query = query.where(log.c.recorded <= as_of)
     for row in db.execute(query):
         yield rows.observation(row)
-
-
-def places(db: Connection) -> dict[str, ReaderPlace]:
-    """Where the fixed readers stand."""
-    table = schema.devices
-    placed = select(table.c.id, table.c.lat, table.c.lon, table.c.acc).where(
-        table.c.lat.is_not(None)
-    )
-    return {row.id: ReaderPlace(row.lat, row.lon, row.acc) for row in db.execute(placed)}
 
 
 def _between(since: int | None, until: int | None) -> list[ColumnElement[Any]]:

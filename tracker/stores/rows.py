@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
 from sqlalchemy import Row
 
 from tracker.access import ApiKey
+from tracker.audit import Change
+from tracker.layout import PlaceValue
 from tracker.model import (
+    Asset,
     Binding,
     DeadLetter,
     Device,
     Kind,
     Observation,
     Quarantined,
-    ReaderPlace,
     what_of,
 )
+from tracker.places import Reader, Site, Zone
 from tracker.receipts import Hole, Progress, Span
+from tracker.versions import Version, timeline
+from tracker.whereabouts import Moment, Visit
 
 
 def observation_row(o: Observation) -> tuple[Any, ...]:
@@ -58,13 +63,85 @@ def _json(spans: tuple[tuple[int, ...], ...]) -> str:
     return orjson.dumps([list(span) for span in spans]).decode() if spans else "[]"
 
 
-def device(row: Row[Any]) -> Device:
-    place = None if row.lat is None else ReaderPlace(row.lat, row.lon, row.acc)
-    return Device(row.id, row.kind, row.recording, place, row.first_received)
+def device(row: Sequence[Any]) -> Device:
+    return Device(*row)
 
 
-def binding(row: Row[Any]) -> Binding:
-    return Binding(row.asset, row.subject, row.since, row.until)
+def device_row(d: Device) -> dict[str, Any]:
+    return {name: getattr(d, name) for name in Device.__dataclass_fields__}
+
+
+def asset(row: Sequence[Any]) -> Asset:
+    """An asset from its columns after the number."""
+    id, class_, name, home, stage, attributes, external_ids, version = row
+    return Asset(
+        id,
+        class_,
+        name,
+        home,
+        stage,
+        orjson.loads(attributes),
+        orjson.loads(external_ids),
+        version,
+    )
+
+
+def asset_row(a: Asset) -> dict[str, Any]:
+    return {
+        "id": a.id,
+        "class": a.class_,
+        "name": a.name,
+        "home": a.home,
+        "initial_stage": a.initial_stage,
+        "attributes": json(dict(a.attributes)),
+        "external_ids": json(dict(a.external_ids)),
+        "version": a.version,
+    }
+
+
+def visit(row: Sequence[Any]) -> Visit:
+    """A visit from its columns after the asset: opened, what it was, closed."""
+    return Visit._make((*row[2:8], Moment(*row[:2]), Moment(*row[8:])))
+
+
+def visit_row(asset: str, v: Visit) -> tuple[Any, ...]:
+    return (asset, *v.opened, *v[:6], *v.closed)
+
+
+_PLACES: dict[str, type[PlaceValue]] = {"site": Site, "zone": Zone, "reader": Reader}
+
+
+def place_version(row: Row[Any]) -> Version[PlaceValue]:
+    """A version of a site, zone or reader."""
+    body = None if row.body is None else _PLACES[row.kind].model_validate_json(row.body)
+    return Version(row.revision, row.kind, row.id, row.since, row.until, row.recorded, body)
+
+
+def binding_version(row: Row[Any]) -> Version[str]:
+    return Version(row.revision, row.kind, row.id, row.since, row.until, row.recorded, row.asset)
+
+
+def bindings(versions: Iterable[Version[str]]) -> list[Binding]:
+    """What a subject's history of bindings comes to."""
+    listed = list(versions)
+    return [Binding(s.value, listed[0].id, s.since, s.until) for s in timeline(listed)]
+
+
+def change(row: Sequence[Any]) -> Change:
+    """A line of the audit log from its columns after the id."""
+    told = (None if text is None else orjson.loads(text) for text in row[5:])
+    return Change._make((*row[:5], *told))
+
+
+def change_row(c: Change) -> dict[str, Any]:
+    before = None if c.before is None else json(c.before)
+    after = None if c.after is None else json(c.after)
+    return {**c._asdict(), "before": before, "after": after}
+
+
+def json(value: Any) -> str:
+    """Canonical JSON as text."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def dead_letter(row: Sequence[Any]) -> DeadLetter:

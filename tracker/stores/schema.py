@@ -40,6 +40,7 @@ log = Table(
     Column("sent", BIG),
     Column("received", BIG, nullable=False),
     Column("body", Text, nullable=False),
+    Column("recorded", BIG, nullable=False),  # when it became part of the log
     Index("log_key", "key", unique=True),
     Index("log_subject_at", "subject", "at"),
 )
@@ -57,11 +58,83 @@ progress = Table(
     sqlite_with_rowid=False,
 )
 
+# Which subjects a device has ever seen, and roughly where fixes of a subject have ever been:
+# what a changed reader or fence may touch, without a look at the whole log.
+sightings = Table(
+    "sightings",
+    metadata,
+    Column("device", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+cells = Table(
+    "cells",
+    metadata,
+    Column("level", Integer, primary_key=True),
+    Column("row", Integer, primary_key=True),
+    Column("col", Integer, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+# Where the log begins: what lies before has been given up, and stands in base beliefs.
+edges = Table(
+    "edges",
+    metadata,
+    Column("at", BIG, primary_key=True),
+    Column("recorded", BIG, nullable=False),
+)
+
 beliefs = Table(
     "beliefs",
     metadata,
     Column("asset", Text, primary_key=True),
     Column("body", Text, nullable=False),
+    Column("revision", BIG, nullable=False),  # of the layout that it was folded with
+    # Its last place and its site, to be found by. They change seldom, the body always.
+    Column("row", Integer),
+    Column("col", Integer),
+    Column("site", Text),
+    Index("beliefs_place", "row", "col"),
+    Index("beliefs_site", "site", "asset"),
+    sqlite_with_rowid=False,
+)
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("asset", Text, primary_key=True),
+    Column("at", BIG, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("base", Boolean, nullable=False),  # of what the log no longer holds
+    sqlite_with_rowid=False,
+)
+
+stale = Table(
+    "stale",
+    metadata,
+    Column("asset", Text, primary_key=True),
+    Column("at", BIG, nullable=False),  # the earliest event time that a change touches
+    sqlite_with_rowid=False,
+)
+
+visits = Table(
+    "visits",
+    metadata,
+    Column("asset", Text, primary_key=True),
+    Column("opened_at", BIG, primary_key=True),
+    Column("opened_key", Text, primary_key=True),
+    Column("site", Text, nullable=False),
+    Column("since", BIG, nullable=False),
+    Column("began", Text, nullable=False),
+    Column("last", BIG, nullable=False),
+    Column("until", BIG, nullable=False),
+    Column("ended", Text, nullable=False),
+    Column("closed_at", BIG, nullable=False),
+    Column("closed_key", Text, nullable=False),
+    Index("visits_site", "site", "since"),
     sqlite_with_rowid=False,
 )
 
@@ -71,10 +144,12 @@ journal = Table(
     Column("id", BIG, primary_key=True),
     Column("asset", Text, nullable=False),
     Column("kind", Text, nullable=False),
+    Column("about", Text, nullable=False),
     Column("at", BIG, nullable=False),
+    Column("recorded", BIG, nullable=False),
     Column("body", Text, nullable=False),
     Column("supersedes", BIG, ForeignKey("journal.id")),
-    Index("journal_asset", "asset", "id"),
+    Index("journal_about", "asset", "about", "id"),
 )
 
 dead_letters = Table(
@@ -130,29 +205,78 @@ devices = Table(
     Column("id", Text, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("recording", Boolean, nullable=False),
-    Column("lat", Float),
-    Column("lon", Float),
-    Column("acc", Float),
     Column("first_received", BIG),
+    Column("name", Text, nullable=False),
+    Column("rest_interval_s", Float),
+    Column("moving_interval_s", Float),
+    Column("power", Text),
+    Column("version", BIG, nullable=False),
+)
+
+vitals = Table(
+    "vitals",
+    metadata,
+    Column("device", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("at", BIG, nullable=False),
+    Column("key", LargeBinary(16), nullable=False),
+    sqlite_with_rowid=False,
 )
 
 assets = Table(
     "assets",
     metadata,
-    Column("id", Text, primary_key=True),
-    Column("kind", Text, nullable=False),
+    Column("number", BIG, primary_key=True),  # what the index of words refers to
+    Column("id", Text, nullable=False, unique=True),
+    Column("class", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("home", Text),
+    Column("initial_stage", Text),
+    Column("attributes", Text, nullable=False),
+    Column("external_ids", Text, nullable=False),
+    Column("version", BIG, nullable=False),
+    Index("assets_class", "class", "id"),
 )
 
-bindings = Table(
-    "bindings",
+# External ids (`id:SYSTEM`) and attributes (`is:NAME`) of assets, to be found by.
+labels = Table(
+    "labels",
     metadata,
-    Column("id", BIG, primary_key=True),
-    Column("asset", Text, ForeignKey("assets.id"), nullable=False),
-    Column("subject", Text, nullable=False),
+    Column("name", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+    Column("asset", Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+# The history of bindings (of a tag or device to an asset), sites, zones and readers.
+versions = Table(
+    "versions",
+    metadata,
+    Column("revision", BIG, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("id", Text, nullable=False),
     Column("since", BIG),
     Column("until", BIG),
-    Index("bindings_asset", "asset"),
-    Index("bindings_subject", "subject"),
+    Column("recorded", BIG, nullable=False),
+    Column("asset", Text, ForeignKey("assets.id")),  # a binding's
+    Column("body", Text),  # another one's; both null: there is none
+    Index("versions_id", "kind", "id"),
+    Index("versions_asset", "asset"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BIG, primary_key=True),
+    Column("at", BIG, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("before", Text),
+    Column("after", Text),
+    Index("audit_subject", "kind", "subject", "id"),
 )
 
 api_keys = Table(

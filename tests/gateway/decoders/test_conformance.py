@@ -56,6 +56,6 @@ def test_what_is_decoded_can_be_recorded_and_read_back(store, readable):
     with store.writing() as tx:
         record(tx, [message], [], StampPolicy())
     with store.reading() as tx:
-        held = {held.observation.key: held.observation for _, held in tx.quarantine(None, 100)}
+        held = {held.observation.key: held.observation for _, held in tx.held_back(None, 100)}
         stored = [tx.logged(o.key) or held[o.key] for o in message.observations]
     assert stored == message.observations

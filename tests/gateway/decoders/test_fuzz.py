@@ -74,7 +74,7 @@ def decode_and_record(store, decoder, topic, payload):
     with store.writing() as tx:
         record(tx, [message], [], POLICY)
     with store.reading() as tx:
-        tx.quarantine(None, 10)
+        tx.held_back(None, 10)
         tx.dead_letters(None, 10)
 
 

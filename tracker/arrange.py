@@ -1,0 +1,174 @@
+"""Use cases: set up and change sites, zones and readers, and give them up.
+
+A change never lies about the past: it adds a version that holds from `since` on (None: from
+always), and marks as stale the beliefs that it touches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from tracker.audit import PROGRAM, Act, audited
+from tracker.geofence import faults_of, shape_of
+from tracker.layout import PlaceValue
+from tracker.places import Reader, Site, Value, Zone
+from tracker.ports import Writer
+from tracker.refold import ALWAYS
+from tracker.registry import Conflict, Unregistered, refuse_before_edge
+from tracker.versions import Spell, Version, timeline
+
+
+class BadPlace(Conflict):
+    """A site, zone or reader that cannot be: the text says what is wrong with it."""
+
+
+def arrange(
+    tx: Writer,
+    value: PlaceValue,
+    since: int | None = None,
+    until: int | None = None,
+    act: Act = PROGRAM,
+) -> bool:
+    """Let a site, zone or reader be as `value` says, from `since` up to but not at `until`;
+    whether that changes anything.
+
+    Raises BadPlace where it cannot be, Unregistered where it speaks of what there is not, and
+    BeforeEdge.
+    """
+    if since is not None and until is not None and since >= until:
+        raise BadPlace(f"{kind_of(value)} {id_of(value)} would end before it begins")
+    refuse_before_edge(tx, since)
+    _check(tx, value)
+    return _write(tx, kind_of(value), id_of(value), value, since, until, act)
+
+
+def give_up(tx: Writer, kind: str, id: str, since: int | None = None, act: Act = PROGRAM) -> None:
+    """From `since` on (None: as if there had never been one) there is no such site, zone or
+    reader. Raises Conflict where something else needs it, Unregistered where there is none."""
+    refuse_before_edge(tx, since)
+    layout = tx.layout()
+    zones, readers = layout.zones(), layout.readers()
+    if kind == "site":
+        users = [f"zone {zone.id}" for zone in zones.values() if zone.site == id]
+    elif kind == "zone":
+        users = [f"reader {r.device}" for r in readers.values() if id in _zones_of(r)]
+    else:
+        users = []
+    if users:
+        raise Conflict(f"{kind} {id} is needed by {', '.join(users[:5])}: change that first")
+    if not _write(tx, kind, id, None, since, None, act):
+        raise Unregistered(f"there is no {kind} {id} then")
+
+
+def kind_of(value: PlaceValue) -> str:
+    """`site`, `zone` or `reader`."""
+    return type(value).__name__.lower()
+
+
+def id_of(value: PlaceValue) -> str:
+    """A site's or zone's id, or a reader's device."""
+    return value.device if isinstance(value, Reader) else value.id
+
+
+def _write(
+    tx: Writer,
+    kind: str,
+    id: str,
+    value: PlaceValue | None,
+    since: int | None,
+    until: int | None,
+    act: Act,
+) -> bool:
+    versions = tx.versions(kind, id)
+    revision = versions[-1].revision + 1 if versions else 1
+    new = Version[PlaceValue](revision, kind, id, since, until, act.now, value)
+    before, after = timeline(versions), timeline([*versions, new])
+    if before == after:
+        return False
+    touched = _touched(tx, before, after)
+    tx.add_place(new)
+    action = "create" if not before else "change" if value is not None else "give up"
+    audited(tx, act, action, kind, id, _as_json(before), _as_json(after))
+    tx.mark_stale(dict.fromkeys(touched, ALWAYS if since is None else since))
+    return True
+
+
+def _check(tx: Writer, value: PlaceValue) -> None:
+    layout = tx.layout()
+    if isinstance(value, Site):
+        if value.geofence is not None and (faults := faults_of(value.geofence)):
+            raise BadPlace(f"the geofence of site {value.id}: {'; '.join(faults)}")
+    elif isinstance(value, Zone):
+        if value.site not in layout.sites():
+            raise Unregistered(f"zone {value.id}: there is no site {value.site}")
+        _need_zones(
+            layout.zones(), [z for z in value.adjacent if z != value.id], f"zone {value.id}"
+        )
+    else:
+        if not tx.devices([value.device]):
+            raise Unregistered(f"reader {value.device}: no device of that id is registered")
+        _need_zones(layout.zones(), _zones_of(value), f"reader {value.device}")
+
+
+def _need_zones(known: Iterable[str], wanted: Iterable[str], who: str) -> None:
+    if missing := sorted(set(wanted).difference(known)):
+        raise Unregistered(f"{who}: there is no zone {missing[0]}")
+
+
+def _zones_of(reader: Reader) -> list[str]:
+    return [reader.zone] if reader.zone is not None else list(reader.antennas.values())
+
+
+def _touched(
+    tx: Writer, before: list[Spell[PlaceValue]], after: list[Spell[PlaceValue]]
+) -> set[str]:
+    """The assets whose beliefs a change may touch."""
+    changed = [spell.value for spell in before if spell not in after]
+    changed += [spell.value for spell in after if spell not in before]
+    if [_telling(s) for s in before] == [_telling(s) for s in after]:
+        return set()
+    subjects: set[str] = set()
+    assets: set[str] = set()
+    for value in changed:
+        if isinstance(value, Site):
+            assets.update(tx.visitors(value.id))
+            subjects.update(_read_at(tx, {z.id for z in _zones(tx) if z.site == value.id}))
+            if value.geofence is not None:
+                subjects.update(tx.near(shape_of(value.geofence).box))
+        elif isinstance(value, Zone):
+            subjects.update(_read_at(tx, {value.id}))
+        else:
+            subjects.update(tx.seen_by(value.device))
+    return assets | tx.bound_to(subjects)
+
+
+def _telling(spell: Spell[PlaceValue]) -> tuple[int | None, int | None, str]:
+    """What of a spell a belief depends on: not what people call it."""
+    unimportant = {"name", "timezone"} if isinstance(spell.value, Site) else set()
+    return spell.since, spell.until, spell.value.model_dump_json(exclude=unimportant)
+
+
+def _zones(tx: Writer) -> list[Zone]:
+    """Every zone that there ever was."""
+    return [v.value for v in tx.versions("zone") if isinstance(v.value, Zone)]
+
+
+def _read_at(tx: Writer, zones: set[str]) -> set[str]:
+    """What was ever read by readers that ever watched one of these zones."""
+    readers = {
+        v.id
+        for v in tx.versions("reader")
+        if isinstance(v.value, Reader) and zones.intersection(_zones_of(v.value))
+    }
+    return {subject for reader in readers for subject in tx.seen_by(reader)}
+
+
+def _as_json(spells: list[Spell[PlaceValue]]) -> dict[str, Any] | None:
+    if not spells:
+        return None
+    return {"spells": [{"since": s.since, "until": s.until, **_plain(s.value)} for s in spells]}
+
+
+def _plain(value: Value) -> dict[str, Any]:
+    return value.model_dump(mode="json", exclude_defaults=True)

@@ -1,0 +1,108 @@
+"""What the journal says of a changed belief: news, and corrections of what it said before.
+
+The journal tells what was believed in the order in which we came to believe it. A line about
+the same thing as an earlier one that no longer holds is a correction and names that line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from tracker.fold import Belief, Entry, Place
+from tracker.whereabouts import LEFT, Moment, Stay, Visit
+
+LOCATED, RELOCATED = "location.first", "location.corrected"
+VISIT_CORRECTED = "visit.corrected"
+FIRST_PLACE = "first place"
+
+
+class Told(NamedTuple):
+    """What the journal has told of an asset, as far as it may have changed: its belief, and the
+    ends of its visits."""
+
+    belief: Belief | None
+    visits: Sequence[Visit]
+
+
+def news(before: Told, after: Told) -> list[Entry]:
+    """The lines to write, without the numbers of the lines that they correct: a line whose kind
+    ends in `.corrected` corrects the last one about the same thing."""
+    asset = (after.belief or before.belief).asset  # type: ignore[union-attr]  # one is there
+    return [*_first_place(asset, before, after), *_visits(asset, before, after)]
+
+
+def _first_place(asset: str, before: Told, after: Told) -> list[Entry]:
+    old = before.belief.first if before.belief else None
+    new = after.belief.first if after.belief else None
+    if new == old:
+        return []
+    body = _of_place(new) if new is not None else {}
+    kind = LOCATED if old is None else RELOCATED
+    return [Entry(asset, kind, FIRST_PLACE, (new or old).at, body)]  # type: ignore[union-attr]
+
+
+def _of_place(place: Place) -> dict[str, Any]:
+    return place._asdict()
+
+
+def _visits(asset: str, before: Told, after: Told) -> list[Entry]:
+    old, new = _by_opening(before), _by_opening(after)
+    entries = []
+    for opened in sorted(old.keys() | new.keys()):
+        entries += _of_visit(asset, old.get(opened), new.get(opened))
+    return entries
+
+
+def _of_visit(asset: str, old: Visit | Stay | None, new: Visit | Stay | None) -> list[Entry]:
+    if new is None:
+        assert old is not None
+        return [_entry(asset, VISIT_CORRECTED, old, {"site": old.site, "withdrawn": True})]
+    if old is None:
+        begins = _entry(asset, f"visit.{new.began}", new, _beginning(new), new.since)
+        return [begins, _ending(asset, new)] if isinstance(new, Visit) else [begins]
+    if _beginning(old) == _beginning(new) and isinstance(old, Stay):
+        return [_ending(asset, new)] if isinstance(new, Visit) else []
+    if old == new:
+        return []
+    return [_entry(asset, VISIT_CORRECTED, new, _whole(new))]
+
+
+def _ending(asset: str, visit: Visit) -> Entry:
+    kind = f"visit.{visit.ended}"
+    at = visit.until if visit.ended == LEFT else visit.last
+    return _entry(asset, kind, visit, _whole(visit), at)
+
+
+def _entry(
+    asset: str, kind: str, visit: Visit | Stay, body: dict[str, Any], at: int | None = None
+) -> Entry:
+    return Entry(asset, kind, about(visit.opened), visit.since if at is None else at, body)
+
+
+def about(opened: Moment) -> str:
+    """How the journal names a visit: by the observation that decided its beginning.
+
+    >>> about(Moment(7, "6b"))
+    'visit 7 6b'
+    """
+    return f"visit {opened.at} {opened.key}"
+
+
+def _beginning(visit: Visit | Stay) -> dict[str, Any]:
+    return {"site": visit.site, "since": visit.since, "began": visit.began}
+
+
+def _whole(visit: Visit | Stay) -> dict[str, Any]:
+    if isinstance(visit, Stay):
+        return _beginning(visit)
+    ended = {"last": visit.last, "until": visit.until, "ended": visit.ended}
+    return _beginning(visit) | ended
+
+
+def _by_opening(told: Told) -> dict[Moment, Visit | Stay]:
+    found: dict[Moment, Visit | Stay] = {visit.opened: visit for visit in told.visits}
+    stay = told.belief.whereabouts.stay if told.belief else None
+    if stay is not None:
+        found[stay.opened] = stay
+    return found

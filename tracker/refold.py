@@ -1,0 +1,213 @@
+"""Use case: beliefs follow the log and the layout.
+
+What comes in order is folded onto the belief. What comes late is folded again from the last
+snapshot before it, until the fold meets a later snapshot in the same state: from there on all
+would be as it was. What a change of the configuration touched is folded from there to the end.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from tracker.fold import Belief, Entry, Place, fold, follows
+from tracker.layout import Layout
+from tracker.model import Observation
+from tracker.news import Told, news
+from tracker.ports import Reader, Writer
+from tracker.whereabouts import Moment, Visit
+
+SNAPSHOT_EVERY = 1_000  # observations
+ALWAYS = -(2**63)  # an event time before every other
+
+
+class Rerun(NamedTuple):
+    """A fold that was done again: the belief it came to, the visits that ended and the
+    snapshots taken on the way, and the old snapshot that it `met` in the same state."""
+
+    belief: Belief | None
+    visits: list[Visit]
+    snapshots: list[Belief]
+    met: Belief | None = None
+
+
+def rerun(
+    start: Belief | None,
+    asset: str,
+    history: Iterable[Observation],
+    layout: Layout,
+    later: Sequence[Belief] = (),
+) -> Rerun:
+    """Fold a history, in order, onto `start`. `later` are snapshots of an earlier fold of a
+    part of the same history with the same layout: the fold ends where it meets one of them."""
+    belief, visits, snapshots = start, list[Visit](), list[Belief]()
+    ahead, chunk = deque(later), list[Observation]()
+    for row in history:
+        chunk.append(row)
+        met = (
+            ahead[0]
+            if ahead and row.at == ahead[0].at and _moment(row) == ahead[0].moment
+            else None
+        )
+        if met is None and len(chunk) < (2 if ahead else 1) * SNAPSHOT_EVERY:
+            continue
+        belief, ended = fold(belief, asset, chunk, layout)
+        chunk = []
+        assert belief is not None  # it has at least this row
+        visits += ended
+        snapshots.append(belief)
+        if met is not None:
+            ahead.popleft()
+            if _same_state(belief, met):
+                return Rerun(belief, visits, snapshots, met)
+    belief, ended = fold(belief, asset, chunk, layout)
+    return Rerun(belief, visits + ended, snapshots)
+
+
+def refold_touched(tx: Writer, rows: Sequence[Observation], recorded: int) -> None:
+    """Bring the beliefs up to date that newly logged rows touch."""
+    touched = _touched(tx, rows)
+    before = tx.beliefs(touched)
+    stale = tx.stale(touched)
+    layout = tx.layout()
+    beliefs, visits, snapshots = list[Belief](), list[tuple[str, Visit]](), list[Belief]()
+    entries: list[Entry] = []
+    for asset, fresh in touched.items():
+        old = before.get(asset)
+        if asset in stale:
+            refresh(tx, asset, recorded)
+            continue
+        if not follows(old, fresh):
+            _fold_late(tx, asset, _moment(fresh[0]), recorded)
+            continue
+        belief, ended = fold(old, asset, fresh, layout)
+        assert belief is not None  # it has at least the fresh rows
+        beliefs.append(belief)
+        visits += ((asset, visit) for visit in ended)
+        entries += news(Told(old, ()), Told(belief, ended))
+        if (
+            old.observations if old else 0
+        ) // SNAPSHOT_EVERY != belief.observations // SNAPSHOT_EVERY:
+            snapshots.append(belief)
+    tx.save_beliefs(beliefs, layout.revision)
+    tx.add_visits(visits)
+    tx.save_snapshots(snapshots)
+    _write(tx, entries, recorded)
+
+
+def _touched(tx: Writer, rows: Sequence[Observation]) -> Mapping[str, list[Observation]]:
+    """The rows of each asset, in order."""
+    touched: dict[str, list[Observation]] = defaultdict(list)
+    bindings = tx.bindings({row.subject for row in rows})
+    for row in rows:
+        bound = bindings.get(row.subject, ())
+        for asset in {binding.asset for binding in bound if binding.holds_at(row.at)}:
+            touched[asset].append(row)
+    for fresh in touched.values():
+        fresh.sort(key=lambda row: (row.at, row.key))
+    return touched
+
+
+def refresh(tx: Writer, asset: str, recorded: int) -> None:
+    """Bring a stale belief up to date: fold it again from where a change touched it."""
+    at = tx.stale([asset]).get(asset)
+    if at is not None:
+        _replace(tx, asset, Moment(at, ""), recorded, converges=False)
+        tx.freshened(asset)
+
+
+def refresh_some(tx: Writer, recorded: int, limit: int) -> int:
+    """Bring some stale beliefs up to date; how many there were."""
+    assets = tx.stale_assets(limit)
+    for asset in assets:
+        refresh(tx, asset, recorded)
+    return len(assets)
+
+
+def _fold_late(tx: Writer, asset: str, first: Moment, recorded: int) -> None:
+    """Fold again what a late row, the `first` of some, came before."""
+    _replace(tx, asset, first, recorded, converges=True)
+
+
+def _replace(tx: Writer, asset: str, touched: Moment, recorded: int, *, converges: bool) -> None:
+    """Fold an asset again from the last snapshot before `touched`, store what comes of it, and
+    tell the journal what has changed."""
+    old = tx.beliefs([asset]).get(asset)
+    start = _start(tx, asset, touched)
+    since = start.moment if start else None
+    later = [s for s in tx.snapshots(asset) if since is None or s.moment > since]
+    old_visits = tx.visits(asset, since)
+    again = rerun(
+        start, asset, tx.history(asset, after=since), tx.layout(), later if converges else ()
+    )
+    if again.belief is None:
+        tx.drop_belief(asset)
+        if old is not None:
+            _write(tx, news(Told(old, old_visits), Told(None, ())), recorded)
+        return
+    told = Told(again.met or old, _until(old_visits, again.met))
+    visits, snapshots, belief = again.visits, again.snapshots, again.belief
+    if again.met is not None and old is not None:
+        met = again.met
+        more, first = belief.observations - met.observations, belief.first
+        visits = visits + [visit for visit in old_visits if visit.closed > met.moment]
+        snapshots = snapshots + [_shifted(s, more, first) for s in later if s.moment > met.moment]
+        belief = _shifted(old, more, first)
+    tx.drop_visits(asset, since)
+    tx.add_visits([(asset, visit) for visit in visits])
+    tx.drop_snapshots(asset, since)
+    tx.save_snapshots(snapshots)
+    tx.save_beliefs([belief], tx.layout().revision)
+    _write(tx, news(told, Told(again.belief, again.visits)), recorded)
+
+
+def _start(reader: Writer, asset: str, touched: Moment) -> Belief | None:
+    """The snapshot to fold from: the last one before `touched`, but never one from before the
+    log's edge, where a base belief stands for what is gone."""
+    edge = reader.edge()
+    if edge is not None:
+        touched = max(touched, Moment(edge, ""))
+    return reader.snapshot_before(asset, touched)
+
+
+def from_nothing(reader: Reader, asset: str, as_of: int | None = None) -> Rerun:
+    """What an asset's whole history comes to, as far as the log holds it, or as it was recorded
+    by `as_of` with the layout of that time. Nothing is stored."""
+    edge = reader.edge()
+    bases = [] if edge is None else [s for s in reader.snapshots(asset) if s.at < edge]
+    start = bases[-1] if bases else None
+    history = reader.history(asset, after=start.moment if start else None, as_of=as_of)
+    return rerun(start, asset, history, reader.layout(as_of))
+
+
+def _write(tx: Writer, entries: Sequence[Entry], recorded: int) -> None:
+    """Write to the journal; a correction names the last line about the same thing."""
+    if not entries:
+        return
+    corrections = (e for e in entries if e.kind.endswith(".corrected"))
+    lines = {e.about: tx.last_line(e.asset, e.about) for e in corrections}
+    tx.journal(
+        [
+            e._replace(supersedes=lines[e.about]) if e.kind.endswith(".corrected") else e
+            for e in entries
+        ],
+        recorded,
+    )
+
+
+def _until(visits: Sequence[Visit], met: Belief | None) -> list[Visit]:
+    return [visit for visit in visits if met is None or visit.closed <= met.moment]
+
+
+def _same_state(one: Belief, other: Belief) -> bool:
+    """Whether all that follows would change two beliefs in the same way."""
+    return (one.last, one.whereabouts) == (other.last, other.whereabouts)
+
+
+def _shifted(belief: Belief, more: int, first: Place | None) -> Belief:
+    return belief._replace(observations=belief.observations + more, first=first)
+
+
+def _moment(row: Observation) -> Moment:
+    return Moment(row.at, row.key.hex())

@@ -1,0 +1,158 @@
+"""Writing what is believed of assets, and what the journal tells of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, tuple_, union
+
+from tracker import fold
+from tracker.cells import cells_near
+from tracker.fold import Belief, Entry
+from tracker.geofence import Box
+from tracker.stores import rows, schema, sql
+from tracker.stores.asset_reads import cell
+from tracker.stores.cache import Cache
+from tracker.whereabouts import Moment, Visit
+
+
+class AssetWrites:
+    """The part of a `tracker.ports.Writer` that concerns beliefs."""
+
+    _db: Connection
+    _cache: Cache
+
+    def beliefs(self, assets: Iterable[str]) -> dict[str, Belief]:
+        known = self._cache.beliefs
+        wanted = list(assets)
+        if unknown := [asset for asset in wanted if asset not in known]:
+            known.update(dict.fromkeys(unknown))
+            for (body,) in self._db.exec_driver_sql(sql.BELIEFS, (sql.as_json(unknown),)):
+                belief = fold.decode(body)
+                known[belief.asset] = belief
+        return {asset: found for asset in wanted if (found := known[asset]) is not None}
+
+    def save_beliefs(self, beliefs: Sequence[Belief], revision: int) -> None:
+        known = self._cache.beliefs
+        moved, stayed = [], []
+        for belief in beliefs:
+            body, found_by = fold.encode(belief).decode(), _found_by(belief)
+            before = known.get(belief.asset)
+            if before is not None and _found_by(before) == found_by:
+                stayed.append((body, revision, belief.asset))
+            else:
+                moved.append((belief.asset, body, revision, *found_by))
+            known[belief.asset] = belief
+        if stayed:
+            self._db.exec_driver_sql(sql.SAVE_BODY, stayed)
+        if moved:
+            self._db.exec_driver_sql(sql.SAVE_BELIEF, moved)
+
+    def drop_belief(self, asset: str) -> None:
+        for table in (schema.beliefs, schema.snapshots, schema.visits):
+            self._db.execute(delete(table).where(table.c.asset == asset))
+        self._cache.beliefs.pop(asset, None)
+
+    def snapshot_before(self, asset: str, moment: Moment) -> Belief | None:
+        table = schema.snapshots
+        body = self._db.scalar(
+            select(table.c.body)
+            .where(table.c.asset == asset, tuple_(table.c.at, table.c.key) < tuple_(*moment))
+            .order_by(table.c.at.desc(), table.c.key.desc())
+            .limit(1)
+        )
+        return fold.decode(body) if body else None
+
+    def save_snapshots(self, snapshots: Sequence[Belief], *, base: bool = False) -> None:
+        if snapshots:
+            self._db.exec_driver_sql(
+                sql.SAVE_SNAPSHOT,
+                [(b.asset, *b.moment, fold.encode(b).decode(), base) for b in snapshots],
+            )
+
+    def drop_snapshots(self, asset: str, after: Moment | None) -> None:
+        table = schema.snapshots
+        droppable = delete(table).where(table.c.asset == asset, table.c.base.is_(False))
+        self._db.execute(_after(droppable, table.c.at, table.c.key, after))
+
+    def add_visits(self, visits: Sequence[tuple[str, Visit]]) -> None:
+        if visits:
+            self._db.exec_driver_sql(sql.ADD_VISIT, [rows.visit_row(*one) for one in visits])
+
+    def drop_visits(self, asset: str, after: Moment | None) -> None:
+        table = schema.visits
+        droppable = delete(table).where(table.c.asset == asset)
+        self._db.execute(_after(droppable, table.c.closed_at, table.c.closed_key, after))
+
+    def mark_stale(self, assets: Mapping[str, int]) -> None:
+        if assets:
+            self._db.exec_driver_sql(sql.MARK_STALE, list(assets.items()))
+            self._cache.anything_stale = True
+
+    def freshened(self, asset: str) -> None:
+        self._db.execute(delete(schema.stale).where(schema.stale.c.asset == asset))
+        self._cache.anything_stale = None
+
+    def seen_by(self, device: str) -> list[str]:
+        table = schema.sightings
+        return list(self._db.scalars(select(table.c.subject).where(table.c.device == device)))
+
+    def near(self, box: Box) -> list[str]:
+        table = schema.cells
+        subjects: set[str] = set()
+        for level in self._db.scalars(select(table.c.level).distinct()).all():
+            for _, row, first, last in cells_near(box, level):
+                here = (table.c.level == level) & (table.c.row == row)
+                query = select(table.c.subject).where(here, table.c.col.between(first, last))
+                subjects.update(self._db.scalars(query))
+        return sorted(subjects)
+
+    def observed(self, subject: str) -> bool:
+        table = schema.log
+        row = self._db.execute(select(table.c.id).where(table.c.subject == subject).limit(1))
+        return row.first() is not None
+
+    def bound_to(self, subjects: Iterable[str]) -> set[str]:
+        table, assets = schema.versions, set[str]()
+        for some in sql.chunks(list(subjects)):
+            query = select(table.c.asset).where(table.c.kind == "binding", table.c.id.in_(some))
+            assets.update(a for a in self._db.scalars(query.distinct()) if a is not None)
+        return assets
+
+    def visitors(self, site: str) -> list[str]:
+        beliefs, visits = schema.beliefs, schema.visits
+        return list(
+            self._db.scalars(
+                union(
+                    select(beliefs.c.asset).where(beliefs.c.site == site),
+                    select(visits.c.asset).where(visits.c.site == site),
+                )
+            )
+        )
+
+    def journal(self, entries: Sequence[Entry], recorded: int) -> None:
+        lines = [
+            entry._asdict() | {"body": rows.json(entry.body), "recorded": recorded}
+            for entry in entries
+        ]
+        self._db.execute(insert(schema.journal), lines)
+
+    def last_line(self, asset: str, about: str) -> int | None:
+        table = schema.journal
+        line: int | None = self._db.scalar(
+            select(func.max(table.c.id)).where(table.c.asset == asset, table.c.about == about)
+        )
+        return line
+
+
+def _found_by(belief: Belief) -> tuple[int | None, int | None, str | None]:
+    """The columns that an asset is found by: those of its last place, and its site."""
+    last = belief.last
+    if last is None:
+        return None, None, belief.whereabouts.site
+    return cell(last.lat), cell(last.lon), belief.whereabouts.site
+
+
+def _after(query: Any, at: Any, key: Any, moment: Moment | None) -> Any:
+    return query if moment is None else query.where(tuple_(at, key) > tuple_(*moment))

@@ -1,0 +1,182 @@
+"""Reading the log, and what stands beside it: receipts, dead letters, quarantine, journal."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Table, func, select, union
+
+from tracker.fold import Entry
+from tracker.model import DeadLetter, Observation, Quarantined
+from tracker.ports import Boot, Line
+from tracker.receipts import Progress
+from tracker.stores import rows, schema
+from tracker.stores.history import history
+from tracker.whereabouts import Moment
+
+
+class LogReads:
+    """The part of a `tracker.ports.Reader` that concerns the log."""
+
+    _db: Connection
+
+    def logged(self, key: bytes) -> Observation | None:
+        row = self._db.execute(select(*schema.log.c[1:14]).where(schema.log.c.key == key)).first()
+        return rows.observation(row) if row else None
+
+    def history(
+        self,
+        asset: str,
+        since: int | None = None,
+        until: int | None = None,
+        after: Moment | None = None,
+        limit: int | None = None,
+        as_of: int | None = None,
+    ) -> Iterator[Observation]:
+        return history(self._db, asset, since, until, after, limit, as_of)
+
+    def edge(self) -> int | None:
+        edge: int | None = self._db.scalar(select(func.max(schema.edges.c.at)))
+        return edge
+
+    def dead_letters(
+        self, before: int | None, limit: int, device: str | None = None, reason: str | None = None
+    ) -> list[tuple[int, DeadLetter]]:
+        page = self._newest_first(schema.dead_letters, before, limit, device=device, reason=reason)
+        return [(row[0], rows.dead_letter(row[1:])) for row in page]
+
+    def held_back(
+        self, before: int | None, limit: int, device: str | None = None, reason: str | None = None
+    ) -> list[tuple[int, Quarantined]]:
+        page = self._newest_first(schema.quarantine, before, limit, device=device, reason=reason)
+        return [(row[0], rows.quarantined(row[1:])) for row in page]
+
+    def strangers(self, after: str, limit: int) -> list[tuple[str, int, int, int]]:
+        table, devices = schema.quarantine, schema.devices
+        query = (
+            select(
+                table.c.device,
+                func.count(),
+                func.min(table.c.received),
+                func.max(table.c.received),
+            )
+            .where(table.c.device > after, table.c.reason == "unknown_device")
+            .where(~select(devices.c.id).where(devices.c.id == table.c.device).exists())
+            .group_by(table.c.device)
+            .order_by(table.c.device)
+            .limit(limit)
+        )
+        return [tuple(row) for row in self._db.execute(query)]
+
+    def _newest_first(
+        self, table: Table, before: int | None, limit: int, **equal: str | None
+    ) -> Iterator[Sequence[Any]]:
+        query = select(table).order_by(table.c.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(table.c.id < before)
+        for name, value in equal.items():
+            if value is not None:
+                query = query.where(table.c[name] == value)
+        yield from self._db.execute(query)
+
+    def newest_reception(self) -> int | None:
+        newest: int | None = self._db.scalar(select(func.max(schema.progress.c.received)))
+        return newest
+
+    def counts(self) -> dict[str, int]:
+        tables = (schema.log, schema.dead_letters, schema.quarantine, schema.outbox)
+        return {
+            table.name: self._db.scalar(select(func.count()).select_from(table)) or 0
+            for table in tables
+        }
+
+    def duplicates(self) -> int:
+        log = schema.log
+        natural = (log.c.device, log.c.boot, log.c.seq, log.c.event, log.c.kind)
+        repeated = (
+            select(func.count().label("n"))
+            .where(log.c.seq.is_not(None))
+            .group_by(*natural)
+            .having(func.count() > 1)
+            .subquery()
+        )
+        return self._db.scalar(select(func.coalesce(func.sum(repeated.c.n - 1), 0))) or 0
+
+    def before_edge(self) -> int:
+        edge = self.edge()
+        if edge is None:
+            return 0
+        log = schema.log
+        query = select(func.count()).select_from(log).where(log.c.at < edge)
+        return self._db.scalar(query) or 0
+
+    def every_progress(self) -> Iterator[tuple[Boot, Progress]]:
+        for row in self._db.execute(select(schema.progress)):
+            yield (row.device, row.boot), rows.progress(row.top, row.first, row.holes, row.lost)
+
+    def kept(self) -> Iterator[tuple[Boot, Iterator[int]]]:
+        tables = (schema.log, schema.quarantine, schema.dead_letters)
+        numbered = [
+            select(table.c.device, table.c.boot, table.c.seq).where(table.c.seq.is_not(None))
+            for table in tables
+        ]
+        ordered = self._db.execute(union(*numbered).order_by("device", "boot", "seq"))
+        for boot, found in groupby(ordered, key=lambda row: (row.device, row.boot)):
+            yield boot, (row.seq for row in found)
+
+    def messages(self, boots: Collection[str]) -> int:
+        log = schema.log
+        of_boots = select(log.c.device, log.c.boot, log.c.seq).where(log.c.boot.in_(boots))
+        return (
+            self._db.scalar(select(func.count()).select_from(of_boots.distinct().subquery())) or 0
+        )
+
+    def broken_links(self) -> int:
+        newer, older = schema.journal, schema.journal.alias()
+        sound = (
+            (newer.c.supersedes == older.c.id)
+            & (newer.c.asset == older.c.asset)
+            & (older.c.id < newer.c.id)
+        )
+        query = (
+            select(func.count())
+            .select_from(newer.outerjoin(older, sound))
+            .where(newer.c.supersedes.is_not(None), older.c.id.is_(None))
+        )
+        return self._db.scalar(query) or 0
+
+    def journal_after(self, number: int, limit: int) -> list[Line]:
+        table = schema.journal
+        query = select(table).where(table.c.id > number).order_by(table.c.id).limit(limit)
+        return [
+            Line(
+                row.id,
+                row.recorded,
+                Entry(
+                    row.asset,
+                    row.kind,
+                    row.about,
+                    row.at,
+                    orjson.loads(row.body),
+                    row.supersedes,
+                ),
+            )
+            for row in self._db.execute(query)
+        ]
+
+    def logged_after(self, number: int, limit: int) -> list[tuple[int, str, int]]:
+        log = schema.log
+        query = (
+            select(log.c.id, log.c.subject, log.c.at)
+            .where(log.c.id > number)
+            .order_by(log.c.id)
+            .limit(limit)
+        )
+        return [tuple(row) for row in self._db.execute(query)]
+
+    def newest(self) -> tuple[int, int]:
+        log = self._db.scalar(select(func.max(schema.log.c.id))) or 0
+        return log, self._db.scalar(select(func.max(schema.journal.c.id))) or 0

@@ -1,0 +1,177 @@
+"""Writing the log, and what stands beside it: receipts, dead letters, quarantine, outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, func, insert, literal, select
+
+from tracker.cells import cell_of
+from tracker.model import DeadLetter, Fix, Observation, Quarantined, Read
+from tracker.ports import Boot, Outbound
+from tracker.receipts import Progress
+from tracker.stores import rows, schema, sql
+from tracker.stores.cache import Cache
+
+
+class LogWrites:
+    """The part of a `tracker.ports.Writer` that concerns the log."""
+
+    _db: Connection
+    _cache: Cache
+
+    def append(self, observations: Sequence[Observation], recorded: int) -> set[bytes]:
+        if not observations:
+            return set()
+        last = self._db.scalar(select(func.max(schema.log.c.id))) or 0
+        inserted = self._db.exec_driver_sql(
+            sql.APPEND,
+            [(last + n, *rows.observation_row(o), recorded) for n, o in enumerate(observations, 1)],
+        ).rowcount
+        self._note_whereabouts(observations)
+        if inserted == len(observations):
+            return {o.key for o in observations}
+        return set(self._db.scalars(select(schema.log.c.key).where(schema.log.c.id > last)))
+
+    def _note_whereabouts(self, observations: Sequence[Observation]) -> None:
+        """Note who saw what and roughly where things were, as far as that is new."""
+        seen, been = self._cache.sightings, self._cache.cells
+        new_sightings, new_cells = set(), set()
+        for o in observations:
+            what = o.what
+            if isinstance(what, Fix):
+                cell = (*cell_of(what.lat, what.lon, what.acc), o.subject)
+                if cell not in been:
+                    new_cells.add(cell)
+            elif isinstance(what, Read) and (o.device, o.subject) not in seen:
+                new_sightings.add((o.device, o.subject))
+        if new_sightings:
+            self._db.exec_driver_sql(sql.NOTE_SIGHTING, list(new_sightings))
+            seen |= new_sightings
+        if new_cells:
+            self._db.exec_driver_sql(sql.NOTE_CELL, list(new_cells))
+            been |= new_cells
+
+    def digests(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
+        return self._digests(schema.log, keys)
+
+    def held(self, observations: Sequence[Observation]) -> dict[bytes, bytes]:
+        doubted = self._doubted()
+        if not doubted:
+            return {}
+        keys = (o.key for o in observations if o.device in doubted)
+        return self._digests(schema.quarantine, keys)
+
+    def _doubted(self) -> set[str]:
+        """The devices of which something is in quarantine: few, so that most are not looked up."""
+        if self._cache.doubted is None:
+            found = self._db.scalars(select(schema.quarantine.c.device).distinct())
+            self._cache.doubted = set(found)
+        return self._cache.doubted
+
+    def _digests(self, table: Table, keys: Iterable[bytes]) -> dict[bytes, bytes]:
+        found: dict[bytes, bytes] = {}
+        for some in sql.chunks(list(keys)):
+            query = select(table.c.key, table.c.digest).where(table.c.key.in_(some))
+            found.update((row.key, row.digest) for row in self._db.execute(query))
+        return found
+
+    def remove(self, keys: Iterable[bytes]) -> None:
+        for some in sql.chunks(list(keys)):
+            self._db.execute(delete(schema.log).where(schema.log.c.key.in_(some)))
+
+    def add_edge(self, at: int, recorded: int) -> int:
+        self._cache.edge = []
+        self._db.execute(insert(schema.edges).values(at=at, recorded=recorded))
+        return self._db.execute(delete(schema.log).where(schema.log.c.at < at)).rowcount
+
+    def progress(self, boots: Iterable[Boot]) -> dict[Boot, Progress]:
+        known = self._cache.progress
+        wanted = list(boots)
+        if unknown := [boot for boot in wanted if boot not in known]:
+            for row in self._db.exec_driver_sql(sql.PROGRESS, (sql.as_json(unknown),)):
+                known[(row[0], row[1])] = rows.progress(*row[2:])
+        return {boot: known[boot] for boot in wanted if boot in known}
+
+    def save_progress(
+        self, progress: Mapping[Boot, Progress], received: Mapping[Boot, int]
+    ) -> None:
+        if progress:
+            self._db.exec_driver_sql(
+                sql.SAVE_PROGRESS,
+                [
+                    (*boot, *rows.progress_columns(p), received[boot])
+                    for boot, p in progress.items()
+                ],
+            )
+            self._cache.progress.update(progress)
+
+    def note_vitals(self, vitals: Sequence[tuple[str, str, str, int, bytes]]) -> None:
+        if vitals:
+            self._db.exec_driver_sql(sql.NOTE_VITAL, list(vitals))
+
+    def dead_letter(self, letters: Sequence[DeadLetter]) -> None:
+        self._db.execute(
+            insert(schema.dead_letters).prefix_with("OR IGNORE"),
+            [asdict(letter) for letter in letters],
+        )
+
+    def bury(self, numbers: Iterable[int]) -> None:
+        table = schema.dead_letters
+        for some in sql.chunks(list(numbers)):
+            self._db.execute(delete(table).where(table.c.id.in_(some)))
+
+    def letters_by_number(self, numbers: Iterable[int]) -> list[tuple[int, DeadLetter]]:
+        table = schema.dead_letters
+        found: list[tuple[int, DeadLetter]] = []
+        for some in sql.chunks(list(numbers)):
+            query = select(table).where(table.c.id.in_(some)).order_by(table.c.id)
+            found += [(row[0], rows.dead_letter(row[1:])) for row in self._db.execute(query)]
+        return found
+
+    def quarantine(self, held: Sequence[Quarantined]) -> None:
+        self._doubted().update(q.observation.device for q in held)
+        self._db.exec_driver_sql(
+            sql.HOLD,
+            [(None, *rows.observation_row(q.observation), q.reason, q.detail) for q in held],
+        )
+
+    def quarantined(self, device: str, reason: str) -> int:
+        table = schema.quarantine
+        query = select(func.count()).select_from(table)
+        return self._db.scalar(query.where(_held_of(device, reason))) or 0
+
+    def quarantine_of(self, device: str, reason: str) -> list[Observation]:
+        table = schema.quarantine
+        query = select(*table.c[1:14]).where(_held_of(device, reason)).order_by(table.c.id)
+        return [rows.observation(row) for row in self._db.execute(query)]
+
+    def held_by_number(self, numbers: Iterable[int]) -> list[Quarantined]:
+        table = schema.quarantine
+        found: list[Quarantined] = []
+        for some in sql.chunks(list(numbers)):
+            query = select(*table.c[1:]).where(table.c.id.in_(some)).order_by(table.c.id)
+            found += [rows.quarantined(row) for row in self._db.execute(query)]
+        return found
+
+    def release(self, keys: Iterable[bytes]) -> None:
+        table = schema.quarantine
+        for some in sql.chunks(list(keys)):
+            self._db.execute(delete(table).where(table.c.key.in_(some)))
+
+    def enqueue(self, topic: str, payload: bytes) -> None:
+        self._db.execute(insert(schema.outbox).values(topic=topic, payload=payload))
+
+    def outbox(self, limit: int) -> list[Outbound]:
+        query = select(schema.outbox).order_by(schema.outbox.c.id).limit(limit)
+        return [Outbound(*row) for row in self._db.execute(query)]
+
+    def sent(self, ids: Iterable[int]) -> None:
+        self._db.execute(delete(schema.outbox).where(schema.outbox.c.id.in_(list(ids))))
+
+
+def _held_of(device: str, reason: str) -> Any:
+    table = schema.quarantine
+    return (table.c.device == device) & (table.c.reason == literal(reason))
