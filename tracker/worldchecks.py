@@ -13,6 +13,8 @@ from tracker.worldfile import Map, Names, Path, locate
 
 Sound = dict[str, dict[int, Any]]  # section -> place in the file -> item
 Finding = tuple[Path, str]
+TIMED = ("sites", "zones", "readers")
+ALWAYS = Spell(None, None, None)
 FENCES_COMPARED = 25
 SWAPPED = "latitude and longitude look swapped: write the longitude first"
 
@@ -66,12 +68,12 @@ class _Use(NamedTuple):
 def _uses(sound: Sound) -> Iterator[tuple[tuple[str, str], _Use]]:
     """All uses of names that only one thing may have at a time."""
     for section, items in sound.items():
+        key = "device" if section in ("readers", "trackers") else "id"
         for n, item in items.items():
-            own = getattr(item, "value", item)
-            key = "device" if hasattr(own, "device") else "id"
-            name = getattr(own, key)
+            name = getattr(item.value if section in TIMED else item, key)
             words = f"{section[:-1]} {name!r} is given"
-            yield (section, name), _Use(_period(item), (section, n, key), words)
+            period = _period(item) if section in TIMED else ALWAYS
+            yield (section, name), _Use(period, (section, n, key), words)
     for n, asset in sound["assets"].items():
         for key in ("tags", "trackers"):
             for m, bound in enumerate(getattr(asset, key)):
@@ -79,11 +81,11 @@ def _uses(sound: Sound) -> Iterator[tuple[tuple[str, str], _Use]]:
                 yield ("subject", bound.subject), _Use(_period(bound), ("assets", n, key, m), words)
         for system, id in asset.external_ids.items():
             path, words = ("assets", n, "external_ids", system), f"{id!r} is asset {asset.id!r}"
-            yield (f"external id {system}", id), _Use(_period(asset), path, words)
+            yield (f"external id {system}", id), _Use(ALWAYS, path, words)
 
 
 def _period(item: Any) -> Spell[None]:
-    return Spell(getattr(item, "since", None), getattr(item, "until", None), None)
+    return Spell(item.since, item.until, None)
 
 
 def _clashes(tree: Map, uses: Iterable[_Use]) -> Iterator[Finding]:
@@ -93,7 +95,7 @@ def _clashes(tree: Map, uses: Iterable[_Use]) -> Iterator[Finding]:
     for use in others:
         if first.period.overlaps(use.period.since, use.period.until):
             earlier, later = sorted((first, use), key=lambda one: locate(tree, one.path)[0])
-            when = "" if first.period == use.period == (None, None, None) else " at that time"
+            when = "" if first.period == use.period == ALWAYS else " at that time"
             yield (
                 later.path,
                 f"{earlier.words} already{when}, on line {locate(tree, earlier.path)[0]}",
