@@ -14,6 +14,8 @@ from api.backend import Backend
 from api.observe import Observed
 from tracker.clocks import Clock
 from tracker.ports import Store
+from tracker.second_look import Decode
+from tracker.stamps import StampPolicy
 
 DESCRIPTION = """Tracks reusable assets on their way back: where each one is and where it was.
 
@@ -38,10 +40,15 @@ class _Documented(FastAPI):
 
 
 def create_app(
-    store: Store, clock: Clock, health: Callable[[], Sequence[str]] = lambda: ()
+    store: Store,
+    clock: Clock,
+    health: Callable[[], Sequence[str]] = lambda: (),
+    policy: StampPolicy | None = None,
+    decode: Decode | None = None,
 ) -> FastAPI:
     """The API on a store. `health` tells what ails the process's other parts, in words;
-    nothing where all is well."""
+    nothing where all is well. `policy` and `decode` are for what is recorded again on request;
+    without `decode` dead letters cannot be."""
     app = _Documented(
         title="Retour",
         version=version("retour"),
@@ -52,7 +59,7 @@ def create_app(
         redirect_slashes=False,
         generate_unique_id_function=_operation_id,
     )
-    app.state.backend = Backend(store, clock, health)
+    app.state.backend = Backend(store, clock, health, policy or StampPolicy(), decode)
     app.add_middleware(Observed)
     problems.handle_problems(app)
     for router in ROUTERS:

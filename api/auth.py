@@ -11,7 +11,10 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api.backend import Backend, TheBackend
 from tracker.access import digest_of
-from tracker.ports import Reader
+from tracker.audit import Act
+from tracker.ports import Reader, Writer
+from tracker.queries import fresh
+from tracker.stamps import StampPolicy
 
 _bearer = HTTPBearer(
     scheme_name="key",
@@ -52,13 +55,41 @@ class Caller:
         self._secret = secret
 
     @contextmanager
-    def reading(self) -> Iterator[Reader]:
-        """One reading transaction, for a key that may read."""
+    def reading(self, scope: str = "read") -> Iterator[Reader]:
+        """One reading transaction, for a key that has the scope."""
         # Not a dependency with `yield`: its transaction would outlast the handler, and hold
         # a connection while it waits for a thread.
         with self._backend.store.reading() as reader:
-            self._admit(reader, "read")
+            self._admit(reader, scope)
             yield reader
+
+    @contextmanager
+    def writing(self, scope: str = "write") -> Iterator[tuple[Writer, Act]]:
+        """One writing transaction, for a key that may do so, and the act to put into the audit
+        log."""
+        with self.reading(scope) as reader:
+            by = self._by(reader)
+        # Admitted before: who may not write does not make others wait for the writer's lock.
+        with self._backend.store.writing() as tx:
+            yield tx, Act(by, self.now(), self._backend.clock.wall())
+
+    @contextmanager
+    def about(self, asset: str) -> Iterator[Reader]:
+        """A reading transaction in which the belief of an asset is up to date."""
+        with self.reading():
+            pass
+        with fresh(self._backend.store, asset, self.now()) as reader:
+            yield reader
+
+    @property
+    def policy(self) -> StampPolicy:
+        """Which stamps to believe of what is recorded again."""
+        return self._backend.policy
+
+    def _by(self, reader: Reader) -> str:
+        key = reader.api_key(digest_of(self._secret))
+        assert key is not None  # it was admitted in this transaction
+        return f"key {key.name} ({key.id})"
 
     def now(self) -> int:
         """The domain's time."""

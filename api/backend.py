@@ -10,15 +10,20 @@ from fastapi import Depends, Request
 
 from tracker.clocks import Clock
 from tracker.ports import Store
+from tracker.second_look import Decode
+from tracker.stamps import StampPolicy
 
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """The store, the clock, and what ails the other parts of the process, in words."""
+    """The store, the clock, what ails the other parts of the process, in words, which stamps to
+    believe, and how to read a message that could not be read before (None: not here)."""
 
     store: Store
     clock: Clock
     health: Callable[[], Sequence[str]]
+    policy: StampPolicy
+    decode: Decode | None
 
 
 async def _backend(request: Request) -> Backend:

@@ -17,8 +17,10 @@ from starlette.exceptions import HTTPException
 
 from api.auth import InvalidKey, MissingKey, ScopeTooSmall
 from api.cursors import BadCursor
+from tracker.arrange import BadPlace
 from tracker.ports import StoreUnavailable
-from tracker.queries import NotLocated, UnknownAsset, UnknownDevice
+from tracker.queries import BeforeLog, NotLocated, UnknownAsset, UnknownDevice, UnknownPlace
+from tracker.registry import BeforeEdge, Conflict, Outdated, Unregistered
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
@@ -84,6 +86,13 @@ SORTS: Mapping[type[Exception], Sort] = {
     UnknownAsset: Sort(404, "unknown-asset", "Unknown asset"),
     NotLocated: Sort(404, "not-located", "The asset's place is not known"),
     UnknownDevice: Sort(404, "unknown-device", "Unknown device"),
+    UnknownPlace: Sort(404, "unknown-place", "Unknown site, zone or reader"),
+    Unregistered: Sort(409, "unregistered", "Something that is spoken of is not registered"),
+    BadPlace: Sort(422, "bad-place", "The site, zone or reader cannot be so"),
+    Conflict: Sort(409, "conflict", "It contradicts what is registered"),
+    BeforeEdge: Sort(409, "before-edge", "The log does not reach so far back"),
+    BeforeLog: Sort(410, "before-log", "The log does not reach so far back"),
+    Outdated: Sort(412, "outdated", "It has been changed since"),
     BadCursor: Sort(400, "bad-cursor", "The cursor does not fit"),
     RequestValidationError: Sort(422, "bad-value", "A value cannot be taken"),
     BadValue: Sort(422, "bad-value", "A value cannot be taken"),

@@ -1,57 +1,23 @@
-"""Times as they are written in questions and answers."""
+"""Times in questions and answers."""
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
-MS_AT_MOST = 2**53 - 1  # what every JSON reader counts exactly, as on the wire
+from tracker.times import MS_AT_MOST, epoch_ms, iso
+
+__all__ = ["EXAMPLE", "MS_AT_MOST", "Moment", "Time", "epoch_ms", "iso"]
+
 EXAMPLE = "2026-01-05T08:00:00.000Z"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_CYCLE = 146_097 * 86_400_000  # 400 years, after which the calendar repeats
-_WHOLE = re.compile(r"-?[0-9]{1,16}")
 
 
-def iso(ms: int) -> str:
-    """Epoch milliseconds as ISO 8601 in UTC. A device may stamp any year: those that four
-    digits cannot write get a sign and six, as in ECMA-262.
-
-    >>> iso(1767600000000)
-    '2026-01-05T08:00:00.000Z'
-    >>> iso(2**53 - 1)
-    '+287396-10-12T08:59:00.991Z'
-    """
-    cycles, rest = divmod(ms, _CYCLE)
-    moment = _EPOCH + timedelta(milliseconds=rest)
-    year = moment.year + 400 * cycles
-    digits = f"{year:04}" if 0 <= year <= 9999 else f"{year:+07}"
-    return f"{digits}{moment:-%m-%dT%H:%M:%S}.{rest % 1000:03}Z"
-
-
-def epoch_ms(text: str) -> int:
-    """Epoch milliseconds from such a number, or from ISO 8601 with an offset.
-
-    >>> epoch_ms("2026-01-05T09:00:00+01:00") == epoch_ms("1767600000000")
-    True
-    """
-    if _WHOLE.fullmatch(text):
-        ms = int(text)
-        if abs(ms) > MS_AT_MOST:
-            raise ValueError(f"{text} ms lies outside of what can be counted exactly")
-        return ms
+def _asked(text: str) -> int:
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(
-            f"{text!r:.40} is neither ISO 8601 nor epoch milliseconds; "
-            "in a URL, the + of an offset is written %2B"
-        ) from None
-    if moment.tzinfo is None:
-        raise ValueError(f"{text!r:.40} has no offset from UTC: end it with Z or like +01:00")
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
+        return epoch_ms(text)
+    except ValueError as error:
+        raise ValueError(f"{error}; in a URL, the + of an offset is written %2B") from None
 
 
 Time = Annotated[
@@ -63,7 +29,7 @@ Time = Annotated[
 
 Moment = Annotated[
     int,
-    BeforeValidator(epoch_ms),
+    BeforeValidator(_asked),
     WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "integer"}]}),
 ]
 """A time in a question: ISO 8601 with an offset, or epoch ms."""

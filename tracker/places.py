@@ -6,6 +6,7 @@ field names are those of `docs/world.md`. Positions are longitude first, as in G
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
@@ -18,8 +19,12 @@ POINTS_AT_MOST = 10_000
 PLACE_ID_RULE = "1 to 128 letters, digits and the characters . _ : -"
 
 
-def _time_zone(name: str) -> str:
-    if name not in available_timezones():
+_time_zones = cache(available_timezones)  # it reads the disk each time
+
+
+def time_zone(name: str) -> str:
+    """The name of an IANA time zone, as it is. ValueError where there is none of that name."""
+    if name not in _time_zones():
         raise ValueError(f"{name!r:.60} is no IANA time zone; write it like Europe/Amsterdam")
     return name
 
@@ -77,7 +82,7 @@ class Site(Value):
     name: Name = Field(default="", description="What people call it.")
     kind: SiteKind = Field(default="other", description="What it is to us.", examples=["depot"])
     geofence: Fence | None = Field(default=None, description="Its extent; null: not known.")
-    timezone: Annotated[str, AfterValidator(_time_zone)] | None = Field(
+    timezone: Annotated[str, AfterValidator(time_zone)] | None = Field(
         default=None, description="Its IANA time zone.", examples=["Europe/Amsterdam"]
     )
     stage: str | None = Field(

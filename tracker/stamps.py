@@ -25,11 +25,13 @@ REAL_TOLERANCE = 2_000  # what an accelerated clock must still allow for, in rea
 class StampPolicy:
     """How far to trust device clocks: `floor` is the earliest time any event may have (epoch
     ms), `history_days` how long before its first message a device may have been recording,
-    `rate` how much faster than real time the domain's clock runs."""
+    `rate` how much faster than real time the domain's clock runs. `believes_all` is for what a
+    person has decided to believe."""
 
     floor: int = 1_577_836_800_000  # 2020-01-01
     history_days: int = 400
     rate: float = 1.0
+    believes_all: bool = False
 
     def tolerance(self, ms: int) -> int:
         """`ms`, but never less than two seconds of real time."""

@@ -46,4 +46,13 @@ def _filter_of(topic: str, filters: tuple[str, ...]) -> str:
     return next((one for one in filters if topic_matches_sub(one, topic)), "")
 
 
-__all__ = ["DECODERS", "Decoder", "Undecodable", "decoder_of"]
+def decode_again(topic: str, payload: bytes, received: int, first_event: int) -> Message:
+    """Decode what a dead letter keeps of a message: its events from `first_event` on. Raises
+    Undecodable."""
+    decoder = decoder_of(topic)
+    if decoder is native.decode_events:
+        return native.decode_events(topic, payload, received, first_event)
+    return decoder(topic, payload, received)
+
+
+__all__ = ["DECODERS", "Decoder", "Undecodable", "decode_again", "decoder_of"]

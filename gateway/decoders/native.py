@@ -45,8 +45,11 @@ class BadEvent(Exception):
     """An event that cannot be read; the text says why."""
 
 
-def decode_events(topic: str, payload: bytes, received: int) -> Message:
-    """Decode an events message. Raises Undecodable where its envelope cannot be read."""
+def decode_events(topic: str, payload: bytes, received: int, first_event: int = 0) -> Message:
+    """Decode an events message. Raises Undecodable where its envelope cannot be read.
+
+    A dead letter keeps a part of a message: `first_event` is the place in the whole one of the
+    first event that is there."""
     device = _device_of(topic)
     envelope = _envelope(payload, device)
     boot, seq = _boot(envelope), _count(envelope, "seq")
@@ -62,7 +65,7 @@ def decode_events(topic: str, payload: bytes, received: int) -> Message:
             rejects=[Reject(0, "bad_event_count", detail, orjson.dumps(events))]
         )
     unknown = _unknown(envelope)
-    for n, event in enumerate(events):
+    for n, event in enumerate(events, first_event):
         try:
             message.observations.extend(_observations(message, n, event, unknown))
         except BadEvent as error:

@@ -1,7 +1,7 @@
 """The one exception of the decoders."""
 
 
-class Undecodable(Exception):
+class Undecodable(ValueError):
     """A payload that is no message: a dead letter with this `reason` and `detail`."""
 
     def __init__(self, reason: str, detail: str) -> None:
