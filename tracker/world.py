@@ -26,8 +26,7 @@ from pydantic import (
 
 from tracker.epc import tag_id
 from tracker.model import ASSET_ID_RULE, is_asset_id
-from tracker.places import DeviceId, Name, PlaceId, Reader, Seconds, Site, Value, Zone
-from tracker.places import time_zone as time_zone
+from tracker.places import DeviceId, Name, PlaceId, Reader, Seconds, Site, Value, Zone, time_zone
 from tracker.worldchecks import TIMED, Finding, Sound, contradictions
 from tracker.worldfile import (
     DIGITS_AT_MOST,
