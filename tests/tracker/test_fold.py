@@ -6,22 +6,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tracker.fold import (
-    CORRECTED,
-    LOCATED,
-    Belief,
-    Place,
-    decode,
-    encode,
-    fold,
-    follows,
-    place_of,
-    transition,
-)
-from tracker.model import Asset, Binding, Device
-from tracker.places import Standing
-from tracker.registry import bind_tag
+from tracker.fold import Belief, Place, decode, encode, fold, follows, place_of
+from tracker.layout import EMPTY, Layout
+from tracker.model import Asset, Device
+from tracker.news import LOCATED, RELOCATED, Told, news
+from tracker.places import Reader, Standing
+from tracker.registry import bind_device, bind_tag, register_asset
 from tracker.verify import verify
+from tracker.versions import Version
 
 NOW = 1_790_000_000_000
 PLACES = [None, Standing(lat=51.0, lon=4.0, acc=5.0), Standing(lat=-33.5, lon=151.2, acc=10.0)]
@@ -62,22 +54,23 @@ def set_up(db):
     with db.store.writing() as tx:
         bind_tag(tx, "A1", TAGS[0])
         bind_tag(tx, "A2", TAGS[1])
-        tx.add_asset(Asset("A3"))
-        tx.add_device(Device("trk-3", "tracker"))
-        tx.add_binding(Binding("A3", "trk-3", since=None, until=BOUNDARY))
-        tx.add_binding(Binding("A2", "trk-3", since=BOUNDARY, until=None))
+        register_asset(tx, Asset("A3"))
+        tx.put_device(Device("trk-3", "tracker"))
+        bind_device(tx, "A3", "trk-3", until=BOUNDARY)
+        bind_device(tx, "A2", "trk-3", since=BOUNDARY)
     return db
 
 
 def beliefs(db):
     with db.store.reading() as tx:
-        return {belief.asset: encode(belief) for belief in tx.beliefs()}
+        return {belief.asset: encode(belief) for belief in tx.every_belief()}
 
 
 def from_nothing(db):
     with db.store.reading() as tx:
         folded = {
-            asset: fold(None, asset, tx.history(asset), tx.places()) for asset in tx.bound_assets()
+            asset: fold(None, asset, tx.history(asset), tx.layout()).belief
+            for asset in tx.bound_assets()
         }
     return {asset: encode(belief) for asset, belief in folded.items() if belief}
 
@@ -126,7 +119,7 @@ def test_a_moved_tracker_tells_each_asset_of_its_own_time(new_database, make, st
 
 def test_overlapping_bindings_of_one_asset_count_an_observation_once(known, make):
     with known.store.writing() as tx:
-        tx.add_binding(Binding("A1", "trk-1", since=NOW - 1))
+        tx.add_binding("trk-1", "A1", NOW - 1, None, 0)
     known.record(make.message(make.fix(NOW)))
     assert beliefs(known) == from_nothing(known)
     assert known.belief().observations == 1
@@ -162,15 +155,14 @@ def believed(first, last=None):
         (None, believed(place()), LOCATED),
         (believed(None), believed(place()), LOCATED),
         (believed(place()), believed(place(), place(NOW + 9)), None),
-        (believed(place()), believed(place(NOW - 9)), CORRECTED),
-        (believed(place()), believed(None), CORRECTED),
-        (believed(place()), None, CORRECTED),
-        (None, None, None),
+        (believed(place()), believed(place(NOW - 9)), RELOCATED),
+        (believed(place()), believed(None), RELOCATED),
+        (believed(place()), None, RELOCATED),
     ],
 )
 def test_a_first_place_is_news_and_another_one_a_correction(before, after, kind):
-    entry = transition(before, after)
-    assert (entry and entry.kind) == kind
+    told = news(Told(before, ()), Told(after, ()))
+    assert [entry.kind for entry in told] == ([kind] if kind else [])
 
 
 @pytest.mark.parametrize(
@@ -190,8 +182,10 @@ def test_the_order_is_by_event_time_then_key(make, at, key, comes_after):
 
 def test_a_read_places_its_tag_where_the_reader_stands(make, here):
     (row,) = make.message(make.read(), device="gate-1").observations
-    assert place_of(row, {"gate-1": here})[:3] == (here.lat, here.lon, here.acc)
-    assert place_of(row, {}) is None
+    gate = Reader(device="gate-1", place=here)
+    layout = Layout([Version(1, "reader", "gate-1", None, None, 0, gate)])
+    assert place_of(row, layout)[:3] == (here.lat, here.lon, here.acc)
+    assert place_of(row, EMPTY) is None
 
 
 @given(lat=st.floats(-90, 90), lon=st.floats(-180, 180), acc=st.none() | st.floats(0, 1e8))

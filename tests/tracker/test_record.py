@@ -2,8 +2,10 @@
 
 import pytest
 
+from tracker.arrange import arrange
 from tracker.letters import KEY_CONFLICT, dead_letter
 from tracker.model import Asset, Device
+from tracker.places import Reader
 from tracker.record import STRANGER_HOLDS_AT_MOST, UNKNOWN_DEVICE, record
 from tracker.registry import bind_device, register_asset, register_device
 from tracker.stamps import DAY
@@ -378,6 +380,7 @@ class TestAllOrNothing:
         with known.store.writing() as tx:
             assert tx.asset("A2") is None
             assert tx.bindings(["new"])["new"] == []
+            assert tx.layout().readers() == {}
 
     def _write_everything_and_fail(self, known, make, here):
         messages = [
@@ -386,7 +389,8 @@ class TestAllOrNothing:
             make.message(make.fix(), device="stranger"),
         ]
         with known.store.writing() as tx:
-            register_device(tx, Device("new", "reader", place=here), make.POLICY)
+            register_device(tx, Device("new", "reader"), make.POLICY)
+            arrange(tx, Reader(device="new", place=here))
             register_asset(tx, Asset("A2"))
             bind_device(tx, "A2", "new")
             record(tx, messages, [], make.POLICY)

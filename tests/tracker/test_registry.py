@@ -5,7 +5,14 @@ import pytest
 from tracker.fold import encode, fold
 from tracker.model import Asset, Device
 from tracker.places import Standing
-from tracker.registry import Conflict, bind_device, bind_tag, register_asset, register_device
+from tracker.registry import (
+    Conflict,
+    Unregistered,
+    bind_device,
+    bind_tag,
+    register_asset,
+    register_device,
+)
 
 HEX = "3374257BF40C0E400000162E"
 
@@ -82,7 +89,7 @@ def test_a_subject_tells_about_one_asset_only(gate, bind, subject):
     ],
 )
 def test_what_is_bound_must_be_registered(gate, bind, asset, subject, missing):
-    with gate.store.writing() as tx, pytest.raises(Conflict, match=missing):
+    with gate.store.writing() as tx, pytest.raises(Unregistered, match=missing):
         bind(tx, asset, subject)
 
 
@@ -104,9 +111,9 @@ def test_registering_again_changes_nothing(gate, make, here):
     "other",
     [
         Device("gate-1", "tracker"),
-        Device("gate-1", "reader"),
-        Device("gate-1", "reader", place=Standing(lat=51.0, lon=4.0, acc=6.0)),
-        Device("gate-1", "reader", recording=True, place=Standing(lat=51.0, lon=4.0, acc=5.0)),
+        Device("gate-1", "reader", name="Gate 1"),
+        Device("gate-1", "reader", rest_interval_s=60.0),
+        Device("gate-1", "reader", recording=True),
     ],
 )
 def test_a_device_registered_otherwise_is_a_conflict(gate, make, other):
@@ -126,7 +133,7 @@ def test_a_place_in_whole_degrees_is_stored_as_it_is_folded(db, make):
         bind_tag(tx, "A1", HEX)
     db.record(make.message(make.read(), device="gate-1"))
     with db.store.reading() as tx:
-        refolded = fold(None, "A1", tx.history("A1"), tx.places())
+        refolded = fold(None, "A1", tx.history("A1"), tx.layout()).belief
     assert encode(db.belief()) == encode(refolded)
 
 

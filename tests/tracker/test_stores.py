@@ -3,14 +3,18 @@
 import pytest
 
 from tracker.access import ApiKey
-from tracker.fold import CORRECTED, LOCATED, Belief, Entry, Place
+from tracker.fold import Belief, Entry, Place
 from tracker.letters import dead_letter
 from tracker.model import Asset, Binding, Device, Quarantined
-from tracker.ports import Position
+from tracker.news import LOCATED, RELOCATED
+from tracker.places import Reader
+from tracker.ports import AssetFilter
 from tracker.receipts import Hole, Progress, Span
 from tracker.record import record
 from tracker.registry import bind_device, register_asset, register_device
 from tracker.stores.sqlite import SqliteStore
+from tracker.versions import Version
+from tracker.whereabouts import Moment
 
 STORES = {"sqlite": lambda folder: SqliteStore(folder / "retour.db")}
 AWKWARD = ["", "ü/+#", "O'Brien", '"', "%_", "\x7f", "漢字", "a" * 1000]
@@ -46,45 +50,45 @@ def rows(make):
 class TestLog:
     def test_what_is_appended_comes_back_as_it_was(self, store, rows):
         with store.writing() as tx:
-            assert tx.append(rows) == {row.key for row in rows}
+            assert tx.append(rows, 0) == {row.key for row in rows}
         with store.reading() as tx:
             assert [tx.logged(row.key) for row in rows] == rows
             assert tx.logged(b"unknown") is None
 
     def test_only_what_is_new_is_appended(self, store, rows):
         with store.writing() as tx:
-            tx.append(rows[:2])
-            assert tx.append(rows) == {row.key for row in rows[2:]}
-            assert tx.append(rows) == set()
-            assert tx.append([]) == set()
+            tx.append(rows[:2], 0)
+            assert tx.append(rows, 0) == {row.key for row in rows[2:]}
+            assert tx.append(rows, 0) == set()
+            assert tx.append([], 0) == set()
         with store.reading() as tx:
             assert tx.counts()["log"] == len(rows)
 
     def test_the_first_content_of_a_key_stays(self, store, rows):
         with store.writing() as tx:
-            tx.append(rows)
-            assert tx.append([rows[0]._replace(digest=b"other", at=0)]) == set()
+            tx.append(rows, 0)
+            assert tx.append([rows[0]._replace(digest=b"other", at=0)], 0) == set()
         with store.reading() as tx:
             assert tx.logged(rows[0].key) == rows[0]
 
     def test_digests_are_those_of_logged_keys(self, store, rows):
         with store.writing() as tx:
-            tx.append(rows[:2])
+            tx.append(rows[:2], 0)
             digests = tx.digests(row.key for row in rows)
             assert digests == {row.key: row.digest for row in rows[:2]}
             assert tx.digests([]) == {}
 
     def test_rows_can_be_taken_back(self, store, rows):
         with store.writing() as tx:
-            tx.append(rows)
+            tx.append(rows, 0)
             tx.remove([rows[0].key])
             assert rows[0].key not in tx.digests([row.key for row in rows])
-            assert tx.append(rows) == {rows[0].key}
+            assert tx.append(rows, 0) == {rows[0].key}
 
     def test_a_great_batch_is_appended(self, store, make):
         rows = make.message(*[make.sensor() for _ in range(20_000)]).observations
         with store.writing() as tx:
-            assert len(tx.append(rows)) == len(rows)
+            assert len(tx.append(rows, 0)) == len(rows)
             assert len(tx.digests(row.key for row in rows)) == len(rows)
             tx.remove(row.key for row in rows)
             assert tx.digests(row.key for row in rows) == {}
@@ -97,7 +101,7 @@ class TestLog:
             make.message(make.fix(), boot="b2"),
         ]
         with store.writing() as tx:
-            tx.append([o for message in messages for o in message.observations])
+            tx.append([o for message in messages for o in message.observations], 0)
         with store.reading() as tx:
             assert tx.messages(["b1"]) == 3
             assert tx.messages(["b1", "b2"]) == 4
@@ -105,7 +109,7 @@ class TestLog:
 
     def test_a_natural_key_logged_twice_is_counted(self, store, rows):
         with store.writing() as tx:
-            tx.append([*rows, rows[0]._replace(key=b"x"), rows[0]._replace(key=b"y")])
+            tx.append([*rows, rows[0]._replace(key=b"x"), rows[0]._replace(key=b"y")], 0)
         with store.reading() as tx:
             assert tx.duplicates() == 2
 
@@ -116,12 +120,12 @@ class TestHistory:
         """A store where asset A1 had trk-1 until NOW + 3, and trk-2 from NOW + 2 on."""
         with store.writing() as tx:
             for asset in ("A1", "A2"):
-                tx.add_asset(Asset(asset))
-            tx.add_binding(Binding("A1", "trk-1", until=make.NOW + 3))
-            tx.add_binding(Binding("A1", "trk-2", since=make.NOW + 2))
+                tx.put_asset(Asset(asset))
+            tx.add_binding("trk-1", "A1", None, make.NOW + 3, 0)
+            tx.add_binding("trk-2", "A1", make.NOW + 2, None, 0)
             for device in ("trk-1", "trk-2"):
                 events = [make.fix(make.NOW + n) for n in (4, 3, 2, 1, 1)]
-                tx.append(make.message(*events, device=device).observations)
+                tx.append(make.message(*events, device=device).observations, 0)
         return store
 
     def test_history_is_what_the_bindings_say_in_order(self, told, make):
@@ -150,7 +154,7 @@ class TestHistory:
             whole, pages, after = list(tx.history("A1")), [], None
             while page := list(tx.history("A1", after=after, limit=size)):
                 pages += page
-                after = Position(page[-1].at, page[-1].key.hex())
+                after = Moment(page[-1].at, page[-1].key.hex())
         assert pages == whole
 
 
@@ -173,7 +177,7 @@ class TestProgress:
         with store.writing() as tx:
             assert tx.progress([boot]) == {boot: progress}
         with store.reading() as tx:
-            assert list(tx.progress()) == [(boot, progress)]
+            assert list(tx.every_progress()) == [(boot, progress)]
 
     def test_the_newest_progress_stays(self, store):
         boot, other = ("trk-1", "b1"), ("x", "y")
@@ -190,7 +194,7 @@ class TestProgress:
         other = make.message(make.fix(), boot="b2", seq=9)
         letter = dead_letter("t", b"p", 0, "r", "d", device="trk-1", boot="b1", seq=2)
         with store.writing() as tx:
-            tx.append([*logged.observations, *other.observations])
+            tx.append([*logged.observations, *other.observations], 0)
             tx.quarantine([Quarantined(o, "why", "so") for o in held.observations])
             tx.dead_letter([letter])
         with store.reading() as tx:
@@ -205,18 +209,19 @@ class TestBeliefs:
         beliefs = [Belief("A1", 2, 7, "6b", self.PLACE, None), Belief("A2", 0, 0, "", None, None)]
         with store.writing() as tx:
             assert tx.beliefs(["A1"]) == {}
-            tx.save_beliefs(beliefs)
-            tx.save_beliefs([])
+            tx.save_beliefs(beliefs, 3)
+            tx.save_beliefs([], 9)
             assert tx.beliefs(["A1", "A2", "A3"]) == {b.asset: b for b in beliefs}
         with store.reading() as tx:
-            assert sorted(tx.beliefs()) == beliefs
+            assert sorted(tx.every_belief()) == beliefs
             assert tx.belief("A1") == beliefs[0]
             assert tx.belief("A3") is None
+            assert (tx.revision("A1"), tx.revision("A3")) == (3, None)
 
     def test_a_belief_can_be_dropped(self, store):
         belief = Belief("A1", 2, 7, "6b", self.PLACE, None)
         with store.writing() as tx:
-            tx.save_beliefs([belief])
+            tx.save_beliefs([belief], 0)
         with store.writing() as tx:
             assert tx.beliefs(["A1"]) == {"A1": belief}
             tx.drop_belief("A1")
@@ -229,11 +234,12 @@ class TestBeliefs:
 class TestJournal:
     def test_lines_are_numbered_by_asset(self, store):
         with store.writing() as tx:
-            assert tx.last_entry("A1") is None
-            tx.journal([Entry("A1", LOCATED, 1, {"lat": 1.0}), Entry("A2", LOCATED, 1, {})])
-            first = tx.last_entry("A1")
-            tx.journal([Entry("A1", CORRECTED, 0, {}, first)])
-            assert first < tx.last_entry("A2") < tx.last_entry("A1")
+            assert tx.last_line("A1", "first place") is None
+            one, other = (Entry(a, LOCATED, "first place", 1, {"lat": 1.0}) for a in ("A1", "A2"))
+            tx.journal([one, other, one._replace(about="visit 7 6b")], 5)
+            first = tx.last_line("A1", "first place")
+            tx.journal([Entry("A1", RELOCATED, "first place", 0, {}, first)], 6)
+            assert first < tx.last_line("A2", "first place") < tx.last_line("A1", "first place")
         with store.reading() as tx:
             assert tx.broken_links() == 0
 
@@ -263,9 +269,9 @@ class TestKeptAside:
             assert tx.quarantine_of("trk-1", "why") == rows[:3]
             assert tx.held(rows[:1]) == {rows[0].key: rows[0].digest}
         with store.reading() as tx:
-            page = tx.quarantine(None, 10)
+            page = tx.held_back(None, 10)
             assert [one for _, one in page] == held[::-1]
-            assert tx.quarantine(page[0][0], 10) == page[1:]
+            assert tx.held_back(page[0][0], 10) == page[1:]
 
     def test_nothing_is_held_back_of_what_never_came(self, store, rows):
         with store.writing() as tx:
@@ -282,27 +288,36 @@ class TestKeptAside:
 
 
 class TestRegistry:
-    def test_devices_come_back_as_they_were(self, store, here):
+    def test_devices_come_back_as_they_were(self, store):
         devices = [
             Device("a", "tracker"),
-            Device("b", "reader", place=here, first_received=7),
-            Device("c", "tracker", recording=True),
+            Device("b", "reader", first_received=7),
+            Device("c", "tracker", True, None, "Truck 3", 3600.0, 30.0, "mains", 4),
         ]
         with store.writing() as tx:
             assert tx.devices(["a"]) == {}
             for device in devices:
-                tx.add_device(device)
+                tx.put_device(device)
             assert tx.devices(["a", "b", "c", "d"]) == {d.id: d for d in devices}
-            assert tx.places() == {"b": here}
         with store.reading() as tx:
-            assert [status.device for status in tx.devices("", 10)] == devices
-            assert [status.device.id for status in tx.devices("a", 1)] == ["b"]
+            assert [status.device for status in tx.device_list("", 10)] == devices
+            assert [status.device.id for status in tx.device_list("a", 1)] == ["b"]
             assert tx.device("d") is None
-            assert tx.places() == {"b": here}
+
+    def test_a_readers_place_comes_back_as_it_was(self, store, here):
+        gate = Reader(device="b", place=here)
+        with store.writing() as tx:
+            assert tx.layout().readers() == {}
+            revision = tx.add_place(Version(0, "reader", "b", None, None, 5, gate))
+            assert tx.layout().readers() == {"b": gate}
+        with store.reading() as tx:
+            assert tx.layout().readers() == {"b": gate}
+            assert tx.layout().revision == revision
+            assert tx.layout(as_of=4).readers() == {}
 
     def test_the_first_reception_is_noted_once(self, store):
         with store.writing() as tx:
-            tx.add_device(Device("a", "tracker"))
+            tx.put_device(Device("a", "tracker"))
             tx.first_heard("a", 7)
             assert tx.devices(["a"])["a"].first_received == 7
             tx.first_heard("a", 5)
@@ -312,9 +327,9 @@ class TestRegistry:
 
     def test_a_device_shows_its_boots_newest_first(self, store):
         with store.writing() as tx:
-            tx.add_device(Device("a", "tracker"))
+            tx.put_device(Device("a", "tracker"))
         with store.reading() as tx:
-            assert tx.device("a")[1:] == (None, [])
+            assert tx.device("a")[1:] == (None, [], {})
         with store.writing() as tx:
             for received, boot in enumerate(["b2", "b3", "b1"]):
                 tx.save_progress({("a", boot): Progress(received)}, {("a", boot): received})
@@ -330,42 +345,60 @@ class TestRegistry:
         assets = [Asset("A1"), Asset("A2", "trolley"), Asset("A3")]
         with store.writing() as tx:
             for asset in reversed(assets):
-                tx.add_asset(asset)
+                tx.put_asset(asset)
             assert tx.asset("A2") == assets[1]
             assert tx.asset("A9") is None
         with store.reading() as tx:
             assert tx.asset("A2") == assets[1]
-            assert tx.assets("", 2) == assets[:2]
-            assert tx.assets("A2", 2) == assets[2:]
+            assert tx.assets(AssetFilter(), "", 2) == assets[:2]
+            assert tx.assets(AssetFilter(), "A2", 2) == assets[2:]
 
     def test_bindings_come_back_as_they_were(self, store):
-        bindings = [Binding("A1", "s", 1, 2), Binding("A1", "s"), Binding("A2", "t", since=-5)]
+        first, second, third = (
+            Binding("A1", "s", 1, 2),
+            Binding("A2", "s", 2),
+            Binding("A2", "t", since=-5),
+        )
         with store.writing() as tx:
             for asset in ("A1", "A2"):
-                tx.add_asset(Asset(asset))
+                tx.put_asset(Asset(asset))
             assert list(tx.bindings(["s"]).get("s", [])) == []
-            for binding in bindings:
-                tx.add_binding(binding)
+            for binding in (second, first, third):
+                tx.add_binding(binding.subject, binding.asset, binding.since, binding.until, 7)
             found = tx.bindings(["s", "t", "u"])
-            assert (list(found["s"]), list(found["t"])) == (bindings[:2], bindings[2:])
+            assert (list(found["s"]), list(found["t"])) == ([first, second], [third])
         with store.reading() as tx:
-            assert tx.bindings_of("A1") == bindings[:2]
+            assert tx.bindings_of("A1") == [first]
+            assert tx.bindings_of("A2") == [second, third]
+            assert tx.bindings_of("A1", as_of=6) == []
             assert sorted(tx.bound_assets()) == ["A1", "A2"]
+
+    def test_a_later_binding_stands_over_an_earlier_one(self, store):
+        with store.writing() as tx:
+            for asset in ("A1", "A2"):
+                tx.put_asset(Asset(asset))
+            tx.add_binding("s", "A1", None, None, 1)
+            tx.add_binding("s", "A2", 10, 20, 2)
+            tx.add_binding("s", None, 15, None, 3)
+            left = [Binding("A1", "s", None, 10), Binding("A2", "s", 10, 15)]
+            assert list(tx.bindings(["s"])["s"]) == left
+        with store.reading() as tx:
+            assert tx.bindings_of("A1", as_of=2) == [left[0], Binding("A1", "s", 20)]
 
     def test_a_binding_needs_its_asset(self, store):
         with pytest.raises(Exception, match=r"(?i)foreign key"), store.writing() as tx:
-            tx.add_binding(Binding("A9", "s"))
+            tx.add_binding("s", "A9", None, None, 0)
         with store.reading() as tx:
             assert tx.bound_assets() == []
 
     @pytest.mark.parametrize("name", AWKWARD)
     def test_any_text_is_a_name(self, store, name):
         with store.writing() as tx:
-            tx.add_device(Device(name, name))
-            tx.add_asset(Asset(name, name))
-            tx.add_binding(Binding(name, name))
+            tx.put_device(Device(name, name))
+            tx.put_asset(Asset(name, name))
+            tx.add_binding(name, name, None, None, 0)
             tx.save_progress({(name, name): Progress(3)}, {(name, name): 1})
-            tx.save_beliefs([Belief(name, 1, 1, "", None, None)])
+            tx.save_beliefs([Belief(name, 1, 1, "", None, None)], 0)
         with store.writing() as tx:
             assert tx.devices([name]).keys() == tx.beliefs([name]).keys() == {name}
             assert tx.progress([(name, name)]) == {(name, name): Progress(3)}
@@ -416,7 +449,7 @@ class TestTransactions:
     def test_an_exception_undoes_everything(self, store, rows):
         def write_and_fail():
             with store.writing() as tx:
-                tx.append(rows)
+                tx.append(rows, 0)
                 tx.enqueue("t", b"p")
                 raise KeyError("stop")
 
@@ -430,7 +463,7 @@ class TestTransactions:
         with reader.reading() as tx:
             assert tx.counts()["log"] == 0
             with writer.writing() as other:
-                other.append(rows)
+                other.append(rows, 0)
             assert tx.counts()["log"] == 0
         with reader.reading() as tx:
             assert tx.counts()["log"] == len(rows)
@@ -470,9 +503,9 @@ class TestTransactions:
 
     def test_what_is_stored_is_there_when_the_store_is_opened_again(self, tmp_path, store, rows):
         with store.writing() as tx:
-            tx.append(rows)
+            tx.append(rows, 0)
         store.close()
         with store.reading() as tx:
             assert tx.counts()["log"] == len(rows)
         with store.writing() as tx:
-            assert tx.append(rows) == set()
+            assert tx.append(rows, 0) == set()

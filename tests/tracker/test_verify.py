@@ -57,7 +57,8 @@ def test_an_empty_database_is_sound(db):
     [
         "UPDATE beliefs SET body = replace(body, '50.1', '50.2')",
         "DELETE FROM beliefs",
-        "INSERT INTO beliefs SELECT 'A9', replace(body, 'A1', 'A9') FROM beliefs",
+        "INSERT INTO beliefs (asset, body, revision)"
+        " SELECT 'A9', replace(body, 'A1', 'A9'), revision FROM beliefs",
         "UPDATE log SET at = at + 1 WHERE seq = 1 AND device = 'trk-1'",
         "DELETE FROM log WHERE seq = 0 AND kind = 'sensor'",
     ],
@@ -102,7 +103,7 @@ def test_a_broken_link_of_the_journal_is_found(lived_in, fault):
 
 
 def test_an_event_logged_twice_is_found(lived_in):
-    columns = "digest, kind, subject, device, boot, seq, event, stamp, at, received, body"
+    columns = "digest, kind, subject, device, boot, seq, event, stamp, at, received, body, recorded"
     tamper(
         lived_in,
         f"INSERT INTO log (key, {columns}) SELECT x'00', {columns} FROM log"
