@@ -8,6 +8,7 @@ neighbours: some too many, none too few.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from math import cos, floor, radians
 from typing import NamedTuple
 
@@ -16,8 +17,8 @@ from tracker.geofence import Box
 METRES_PER_DEGREE = 111_195.0  # of a great circle, mean radius
 NARROWEST_M = 10_000.0  # width of the cells of level 0; each level doubles it
 TOP = 11  # a single cell, the world
-REACH_M, REACH_ACCURACIES, ACC_AT_LEAST_M = 5_000.0, 8.0, 3.0
-ACC_UNKNOWN_M = 10.0
+REACH_M, REACH_ACCURACIES = 5_000.0, 8.0
+GOOD_M = (NARROWEST_M - REACH_M) / REACH_ACCURACIES  # an accuracy for the narrowest cells
 
 
 class Cell(NamedTuple):
@@ -46,15 +47,12 @@ def cell_of(lat: float, lon: float, acc: float | None) -> Cell:
     >>> cell_of(51.92, 4.48, 1e9)
     Cell(level=11, row=0, col=0)
     """
-    accuracy = max(ACC_UNKNOWN_M if acc is None else acc, ACC_AT_LEAST_M)
-    reach, level = REACH_M + REACH_ACCURACIES * accuracy, 0
-    while level < TOP and _width_m(level) < reach:
-        level += 1
+    level = 0 if acc is None or acc <= GOOD_M else _level(acc)
     if level == TOP:
         return Cell(TOP, 0, 0)
     row = _row(level, lat)
     columns = _columns(level, row)
-    return Cell(level, row, min(floor((lon + 180) / 360 * columns), columns - 1))
+    return Cell(level, row, min(int((lon + 180) / 360 * columns), columns - 1))
 
 
 def cells_near(box: Box, level: int) -> Iterator[Range]:
@@ -80,6 +78,14 @@ def cells_near(box: Box, level: int) -> Iterator[Range]:
             yield Range(level, row, first, columns - 1)
 
 
+def _level(acc: float) -> int:
+    """The narrowest level whose cells are as wide as a fix of an accuracy reaches."""
+    level = 0
+    while level < TOP and _width_m(level) < REACH_M + REACH_ACCURACIES * acc:
+        level += 1
+    return level
+
+
 def _width_m(level: int) -> float:
     return NARROWEST_M * 2.0**level
 
@@ -88,6 +94,7 @@ def _row(level: int, lat: float) -> int:
     return floor((lat + 90) * METRES_PER_DEGREE / _width_m(level))
 
 
+@lru_cache(maxsize=100_000)
 def _columns(level: int, row: int) -> int:
     """How many columns a row has: each is at least as wide as a cell is high, also at the end
     of the row that is nearer to a pole."""
