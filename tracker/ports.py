@@ -91,11 +91,20 @@ class Reader(Protocol):
 
     def asset(self, id: str) -> Asset | None: ...
 
+    def assets_by_id(self, ids: Iterable[str]) -> dict[str, Asset]:
+        """The registered ones among `ids`."""
+
+    def asset_ids(self) -> Iterator[str]:
+        """Every asset's id, in order."""
+
     def assets(self, wanted: AssetFilter, after: str, limit: int) -> list[Asset]:
         """Those that are asked for, by id, after an id."""
 
     def labelled(self, name: str, value: str) -> list[str]:
         """The assets with a label: `id:SYSTEM` names an external id, `is:NAME` an attribute."""
+
+    def shared_external_ids(self) -> list[tuple[str, str, list[str]]]:
+        """External ids that several assets have: the system, the id, and the assets."""
 
     def belief(self, asset: str) -> Belief | None: ...
 
@@ -118,8 +127,8 @@ class Reader(Protocol):
     ) -> list[SiteVisit]:
         """The closed visits to a site that overlap a period, by beginning and asset."""
 
-    def snapshots(self, asset: str) -> list[Belief]:
-        """The beliefs kept on an asset's way, in order."""
+    def snapshots(self, asset: str, after: Moment | None = None) -> list[Belief]:
+        """The beliefs kept on an asset's way, after a moment, in order."""
 
     def stale(self, assets: Iterable[str]) -> dict[str, int]:
         """Those of some assets whose belief is out of date, and from which event time on."""
@@ -145,6 +154,9 @@ class Reader(Protocol):
     ) -> Iterator[Observation]:
         """What is logged of an asset, in (event time, key) order: from `since` up to but not
         at `until`, after a moment, of what was recorded by `as_of`."""
+
+    def every_binding(self) -> Iterator[Binding]:
+        """All bindings as they hold now, by subject and time."""
 
     def bindings_of(self, asset: str, as_of: int | None = None) -> list[Binding]:
         """The bindings to an asset, as they hold now, or as was recorded by `as_of`."""
@@ -291,8 +303,8 @@ class Writer(Reader, Protocol):
     def near(self, box: Box) -> list[str]:
         """Every subject with a fix near a fence within a box (some too many)."""
 
-    def observed(self, subject: str) -> bool:
-        """Whether anything of a tag or device has ever been logged."""
+    def observed(self, subjects: Iterable[str]) -> set[str]:
+        """Those tags and devices of which the log holds anything."""
 
     def bound_to(self, subjects: Iterable[str]) -> set[str]:
         """The assets that some subjects have ever told about."""
@@ -341,10 +353,16 @@ class Writer(Reader, Protocol):
     def put_asset(self, asset: Asset) -> None:
         """Add or change an asset, and how it is found."""
 
+    def put_assets(self, assets: Sequence[Asset]) -> None:
+        """The same for many at once."""
+
     def add_binding(
         self, subject: str, asset: str | None, since: int | None, until: int | None, recorded: int
     ) -> None:
         """A new version: in that period, a subject tells about an asset, or (None) about none."""
+
+    def add_bindings(self, versions: Sequence[Version[str]]) -> None:
+        """The same for many at once; their revisions are given anew."""
 
     def add_place(self, version: Version[PlaceValue]) -> int:
         """A new version of a site, zone or reader; its revision, whatever the given one is."""
@@ -352,7 +370,7 @@ class Writer(Reader, Protocol):
     def add_edge(self, at: int, recorded: int) -> int:
         """Delete from the log what is stamped before `at`; how many rows went."""
 
-    def audit(self, change: Change) -> None: ...
+    def audit(self, changes: Sequence[Change]) -> None: ...
 
     def enqueue(self, topic: str, payload: bytes) -> None:
         """Put a message into the outbox."""

@@ -18,7 +18,7 @@ from tracker.news import Told, news
 from tracker.ports import Reader, Writer
 from tracker.whereabouts import Moment, Visit
 
-SNAPSHOT_EVERY = 1_000  # observations
+SNAPSHOT_EVERY = 500  # observations: reading so many back takes about 10 ms
 ALWAYS = -(2**63)  # an event time before every other
 
 
@@ -76,24 +76,33 @@ def refold_touched(tx: Writer, rows: Sequence[Observation], recorded: int) -> No
     for asset, fresh in touched.items():
         old = before.get(asset)
         if asset in stale:
-            refresh(tx, asset, recorded)
-            continue
-        if not follows(old, fresh):
-            _fold_late(tx, asset, _moment(fresh[0]), recorded)
-            continue
-        belief, ended = fold(old, asset, fresh, layout)
-        assert belief is not None  # it has at least the fresh rows
-        beliefs.append(belief)
-        visits += ((asset, visit) for visit in ended)
-        entries += news(Told(old, ()), Told(belief, ended))
-        if (
-            old.observations if old else 0
-        ) // SNAPSHOT_EVERY != belief.observations // SNAPSHOT_EVERY:
-            snapshots.append(belief)
+            changed = Moment(stale[asset], "")
+            _replace(tx, asset, min(changed, _moment(fresh[0])), recorded, converges=False)
+            tx.freshened(asset)
+        elif not follows(old, fresh):
+            _replace(tx, asset, _moment(fresh[0]), recorded, converges=True)
+        else:
+            belief, ended, kept, _ = _onto(old, asset, fresh, layout)
+            assert belief is not None  # it has at least the fresh rows
+            beliefs.append(belief)
+            visits += ((asset, visit) for visit in ended)
+            snapshots += kept
+            entries += news(Told(old, ()), Told(belief, ended))
     tx.save_beliefs(beliefs, layout.revision)
     tx.add_visits(visits)
     tx.save_snapshots(snapshots)
     _write(tx, entries, recorded)
+
+
+def _onto(old: Belief | None, asset: str, fresh: Sequence[Observation], layout: Layout) -> Rerun:
+    """Fold rows onto the belief that they follow; mostly they are few."""
+    if len(fresh) >= SNAPSHOT_EVERY:
+        return rerun(old, asset, fresh, layout)
+    belief, visits = fold(old, asset, fresh, layout)
+    assert belief is not None  # it has at least the fresh rows
+    before = old.observations if old is not None else 0
+    due = before // SNAPSHOT_EVERY != belief.observations // SNAPSHOT_EVERY
+    return Rerun(belief, visits, [belief] if due else [])
 
 
 def _touched(tx: Writer, rows: Sequence[Observation]) -> Mapping[str, list[Observation]]:
@@ -125,18 +134,13 @@ def refresh_some(tx: Writer, recorded: int, limit: int) -> int:
     return len(assets)
 
 
-def _fold_late(tx: Writer, asset: str, first: Moment, recorded: int) -> None:
-    """Fold again what a late row, the `first` of some, came before."""
-    _replace(tx, asset, first, recorded, converges=True)
-
-
 def _replace(tx: Writer, asset: str, touched: Moment, recorded: int, *, converges: bool) -> None:
     """Fold an asset again from the last snapshot before `touched`, store what comes of it, and
     tell the journal what has changed."""
     old = tx.beliefs([asset]).get(asset)
     start = _start(tx, asset, touched)
     since = start.moment if start else None
-    later = [s for s in tx.snapshots(asset) if since is None or s.moment > since]
+    later = tx.snapshots(asset, since)
     old_visits = tx.visits(asset, since)
     again = rerun(
         start, asset, tx.history(asset, after=since), tx.layout(), later if converges else ()

@@ -23,7 +23,7 @@ from tracker.fold import Belief
 from tracker.geofence import Box
 from tracker.model import Asset
 from tracker.ports import AssetFilter, Position, SiteVisit
-from tracker.stores import rows, schema
+from tracker.stores import rows, schema, sql
 from tracker.whereabouts import Moment, Visit
 
 CELLS_A_DEGREE = 200  # of the index by last place: about 500 m
@@ -37,6 +37,16 @@ class AssetReads:
     def asset(self, id: str) -> Asset | None:
         row = self._db.execute(select(*schema.assets.c[1:]).where(schema.assets.c.id == id)).first()
         return rows.asset(row) if row else None
+
+    def assets_by_id(self, ids: Iterable[str]) -> dict[str, Asset]:
+        table, found = schema.assets, dict[str, Asset]()
+        for some in sql.chunks(list(ids)):
+            query = select(*table.c[1:]).where(table.c.id.in_(some))
+            found.update((row[0], rows.asset(row)) for row in self._db.execute(query))
+        return found
+
+    def asset_ids(self) -> Iterator[str]:
+        yield from self._db.scalars(select(schema.assets.c.id).order_by(schema.assets.c.id))
 
     def assets(self, wanted: AssetFilter, after: str, limit: int) -> list[Asset]:
         table = schema.assets
@@ -59,6 +69,10 @@ class AssetReads:
         table = schema.labels
         query = select(table.c.asset).where(table.c.name == name, table.c.value == value)
         return list(self._db.scalars(query.order_by(table.c.asset)))
+
+    def shared_external_ids(self) -> list[tuple[str, str, list[str]]]:
+        found = self._db.exec_driver_sql(sql.SHARED_EXTERNAL_IDS)
+        return [(name[3:], value, orjson.loads(assets)) for name, value, assets in found]
 
     def belief(self, asset: str) -> Belief | None:
         table = schema.beliefs
@@ -127,9 +141,11 @@ class AssetReads:
         query = query.order_by(*position).limit(limit)
         return [SiteVisit(row[0], rows.visit(row[1:])) for row in self._db.execute(query)]
 
-    def snapshots(self, asset: str) -> list[Belief]:
+    def snapshots(self, asset: str, after: Moment | None = None) -> list[Belief]:
         table = schema.snapshots
         query = select(table.c.body).where(table.c.asset == asset)
+        if after is not None:
+            query = query.where(tuple_(table.c.at, table.c.key) > tuple_(*after))
         ordered = query.order_by(table.c.at, table.c.key)
         return [fold.decode(body) for body in self._db.scalars(ordered)]
 
