@@ -44,4 +44,4 @@ def audited(
     after: Mapping[str, Any] | None,
 ) -> None:
     """Write an act into the audit log."""
-    tx.audit(Change(act.wall, act.by, action, kind, subject, before, after))
+    tx.audit([Change(act.wall, act.by, action, kind, subject, before, after)])

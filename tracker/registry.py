@@ -233,7 +233,7 @@ def unbind(
 
 def _follow(tx: Writer, subject: str, assets: set[str], since: int | None, act: Act) -> None:
     """Fold the assets again that a changed binding touches, if there is anything to fold."""
-    if tx.observed(subject):
+    if tx.observed([subject]):
         tx.mark_stale(dict.fromkeys(assets, ALWAYS if since is None else since))
         for asset in sorted(assets):
             refresh(tx, asset, act.now)

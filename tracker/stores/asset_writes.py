@@ -108,10 +108,9 @@ class AssetWrites:
                 subjects.update(self._db.scalars(query))
         return sorted(subjects)
 
-    def observed(self, subject: str) -> bool:
-        table = schema.log
-        row = self._db.execute(select(table.c.id).where(table.c.subject == subject).limit(1))
-        return row.first() is not None
+    def observed(self, subjects: Iterable[str]) -> set[str]:
+        found = self._db.exec_driver_sql(sql.OBSERVED, (sql.as_json(list(subjects)),))
+        return set(found.scalars())
 
     def bound_to(self, subjects: Iterable[str]) -> set[str]:
         table, assets = schema.versions, set[str]()

@@ -86,17 +86,10 @@ def asset(row: Sequence[Any]) -> Asset:
     )
 
 
-def asset_row(a: Asset) -> dict[str, Any]:
-    return {
-        "id": a.id,
-        "class": a.class_,
-        "name": a.name,
-        "home": a.home,
-        "initial_stage": a.initial_stage,
-        "attributes": json(dict(a.attributes)),
-        "external_ids": json(dict(a.external_ids)),
-        "version": a.version,
-    }
+def asset_row(a: Asset) -> tuple[Any, ...]:
+    """The columns of an asset after the number."""
+    attributes, external_ids = json(dict(a.attributes)), json(dict(a.external_ids))
+    return a.id, a.class_, a.name, a.home, a.initial_stage, attributes, external_ids, a.version
 
 
 def visit(row: Sequence[Any]) -> Visit:
@@ -133,10 +126,9 @@ def change(row: Sequence[Any]) -> Change:
     return Change._make((*row[:5], *told))
 
 
-def change_row(c: Change) -> dict[str, Any]:
-    before = None if c.before is None else json(c.before)
-    after = None if c.after is None else json(c.after)
-    return {**c._asdict(), "before": before, "after": after}
+def change_row(c: Change) -> tuple[Any, ...]:
+    """The columns of a line of the audit log after the id."""
+    return (*c[:5], *(None if told is None else json(told) for told in (c.before, c.after)))
 
 
 def json(value: Any) -> str:

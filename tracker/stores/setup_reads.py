@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import groupby
+
 from sqlalchemy import Connection, select
 
 from tracker.access import ApiKey
@@ -24,6 +27,13 @@ class SetupReads:
 
     def bindings_of(self, asset: str, as_of: int | None = None) -> list[Binding]:
         return bindings_of(self._db, asset, as_of)
+
+    def every_binding(self) -> Iterator[Binding]:
+        table = schema.versions
+        query = select(table).where(table.c.kind == "binding")
+        ordered = self._db.execute(query.order_by(table.c.id, table.c.revision))
+        for _, versions in groupby(ordered, key=lambda row: row.id):
+            yield from rows.bindings(rows.binding_version(row) for row in versions)
 
     def binding_versions(self, subject: str) -> list[Version[str]]:
         table = schema.versions

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, text, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from tracker.access import ApiKey
 from tracker.audit import Change
@@ -60,40 +61,41 @@ class SetupWrites:
         self._cache.devices.pop(device.id, None)
 
     def put_asset(self, asset: Asset) -> None:
-        table, labels = schema.assets, schema.labels
-        row = rows.asset_row(asset)
-        number = self._db.scalar(select(table.c.number).where(table.c.id == asset.id))
-        if number is None:
-            number = (self._db.scalar(select(func.max(table.c.number))) or 0) + 1
-            self._db.execute(insert(table).values(number=number, **row))
-        else:
-            self._db.execute(update(table).where(table.c.number == number).values(**row))
-            self._db.execute(delete(labels).where(labels.c.asset == asset.id))
-            self._db.execute(text("DELETE FROM words WHERE rowid = :n"), {"n": number})
-        if found_by := labels_of(asset):
-            self._db.execute(
-                insert(labels),
-                [{"name": name, "value": value, "asset": asset.id} for name, value in found_by],
-            )
-        self._db.execute(
-            text("INSERT INTO words (rowid, text) VALUES (:n, :words)"),
-            {"n": number, "words": _words(asset)},
-        )
+        self.put_assets([asset])
+
+    def put_assets(self, assets: Sequence[Asset]) -> None:
+        numbers = self._forget_how_found([asset.id for asset in assets])
+        new = (asset.id for asset in assets if asset.id not in numbers)
+        last = self._db.scalar(select(func.max(schema.assets.c.number))) or 0
+        numbers |= {id: n for n, id in enumerate(new, last + 1)}
+        self._many(sql.PUT_ASSET, [(numbers[a.id], *rows.asset_row(a)) for a in assets])
+        self._many(sql.ADD_LABEL, [label for a in assets for label in _label_rows(a)])
+        self._many(sql.ADD_WORDS, [(numbers[a.id], _words(a)) for a in assets])
+
+    def _forget_how_found(self, assets: list[str]) -> dict[str, int]:
+        """Delete the labels and words of the known ones among some assets; their numbers."""
+        found = self._db.exec_driver_sql(sql.ASSETS, (sql.as_json(assets),)).all()
+        known = [rows.asset(row[1:]) for row in found]
+        self._many(sql.FORGET_LABEL, [label for asset in known for label in _label_rows(asset)])
+        self._many(sql.FORGET_WORDS, [(row[0],) for row in found])
+        return {row[1]: row[0] for row in found}
 
     def add_binding(
         self, subject: str, asset: str | None, since: int | None, until: int | None, recorded: int
     ) -> None:
-        self._db.execute(
-            insert(schema.versions).values(
-                kind="binding",
-                id=subject,
-                asset=asset,
-                since=since,
-                until=until,
-                recorded=recorded,
-            )
+        self.add_bindings([Version(0, "binding", subject, since, until, recorded, asset)])
+
+    def add_bindings(self, versions: Sequence[Version[str]]) -> None:
+        self._many(
+            sql.ADD_VERSION,
+            [(None, v.kind, v.id, v.since, v.until, v.recorded, v.value, None) for v in versions],
         )
-        self._cache.bindings.pop(subject, None)
+        for version in versions:
+            self._cache.bindings.pop(version.id, None)
+
+    def _many(self, statement: str, values: list[tuple[Any, ...]]) -> None:
+        if values:
+            self._db.exec_driver_sql(statement, values)
 
     def add_place(self, version: Version[PlaceValue]) -> int:
         value = version.value
@@ -110,8 +112,8 @@ class SetupWrites:
         self._cache.layout = None
         return int(added.lastrowid)
 
-    def audit(self, change: Change) -> None:
-        self._db.execute(insert(schema.audit).values(**rows.change_row(change)))
+    def audit(self, changes: Sequence[Change]) -> None:
+        self._many(sql.ADD_CHANGE, [(None, *rows.change_row(change)) for change in changes])
 
     def add_key(self, key: ApiKey) -> None:
         self._db.execute(
@@ -145,6 +147,10 @@ def labels_of(asset: Asset) -> list[tuple[str, str]]:
 def label(value: str | int | float | bool) -> str:
     """An attribute's value as one writes it in a question."""
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _label_rows(asset: Asset) -> list[tuple[str, str, str]]:
+    return [(name, value, asset.id) for name, value in labels_of(asset)]
 
 
 def _words(asset: Asset) -> str:

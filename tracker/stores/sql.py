@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import orjson
-from sqlalchemy import Table, insert
+from sqlalchemy import Table, insert, select, text
 from sqlalchemy.dialects import sqlite
 
 from tracker.stores import schema
@@ -26,6 +26,17 @@ NOTE_SIGHTING = _insert(schema.sightings)
 NOTE_CELL = _insert(schema.cells)
 ADD_VISIT = _insert(schema.visits, "OR REPLACE")
 SAVE_SNAPSHOT = _insert(schema.snapshots, "OR REPLACE")
+ADD_VERSION = _insert(schema.versions, "")
+ADD_CHANGE = _insert(schema.audit, "")
+ADD_LABEL = _insert(schema.labels, "")
+ADD_WORDS = "INSERT INTO words (rowid, text) VALUES (?, ?)"
+FORGET_LABEL = "DELETE FROM labels WHERE name = ? AND value = ? AND asset = ?"
+FORGET_WORDS = "DELETE FROM words WHERE rowid = ?"
+PUT_ASSET = (
+    _insert(schema.assets, "")
+    + " ON CONFLICT (number) DO UPDATE SET "
+    + ", ".join(f'"{column.name}" = excluded."{column.name}"' for column in schema.assets.c[2:])
+)
 SAVE_PROGRESS = """
     INSERT INTO progress (device, boot, top, first, holes, lost, received)
     VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -45,6 +56,15 @@ MARK_STALE = """
 PROGRESS = """
     SELECT p.device, p.boot, p.top, p.first, p.holes, p.lost FROM json_each(?) AS wanted
     JOIN progress AS p ON p.device = wanted.value ->> 0 AND p.boot = wanted.value ->> 1"""
+ASSETS = str(
+    select(schema.assets).where(schema.assets.c.id.in_(text("SELECT value FROM json_each(?)")))
+)
+SHARED_EXTERNAL_IDS = """
+    SELECT name, value, json_group_array(asset) AS assets FROM labels
+    WHERE name >= 'id:' AND name < 'id;' GROUP BY name, value HAVING count(*) > 1"""
+OBSERVED = """
+    SELECT value FROM json_each(?)
+    WHERE EXISTS (SELECT 1 FROM log WHERE log.subject = json_each.value)"""
 BELIEFS = "SELECT body FROM beliefs WHERE asset IN (SELECT value FROM json_each(?))"
 
 
