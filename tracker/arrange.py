@@ -6,11 +6,11 @@ always), and marks as stale the beliefs that it touches.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from tracker.audit import PROGRAM, Act, audited
-from tracker.geofence import faults_of, shape_of
+from tracker.geofence import Box, faults_of, shape_of
 from tracker.layout import PlaceValue
 from tracker.places import Reader, Site, Value, Zone
 from tracker.ports import Writer
@@ -135,7 +135,8 @@ def _touched(
             assets.update(tx.visitors(value.id))
             subjects.update(_read_at(tx, {z.id for z in _zones(tx) if z.site == value.id}))
             if value.geofence is not None:
-                subjects.update(tx.near(shape_of(value.geofence).box))
+                box = shape_of(value.geofence).box
+                subjects.update(tx.near(box), _read_within(tx, box))
         elif isinstance(value, Zone):
             subjects.update(_read_at(tx, {value.id}))
         else:
@@ -156,10 +157,17 @@ def _zones(tx: Writer) -> list[Zone]:
 
 def _read_at(tx: Writer, zones: set[str]) -> set[str]:
     """What was ever read by readers that ever watched one of these zones."""
+    return _read_by(tx, lambda reader: not zones.isdisjoint(_zones_of(reader)))
+
+
+def _read_within(tx: Writer, box: Box) -> set[str]:
+    """What was ever read by readers that ever stood in a box."""
+    return _read_by(tx, lambda r: r.place is not None and box.contains(r.place.lat, r.place.lon))
+
+
+def _read_by(tx: Writer, was_so: Callable[[Reader], bool]) -> set[str]:
     readers = {
-        v.id
-        for v in tx.versions("reader")
-        if isinstance(v.value, Reader) and zones.intersection(_zones_of(v.value))
+        v.id for v in tx.versions("reader") if isinstance(v.value, Reader) and was_so(v.value)
     }
     return {subject for reader in readers for subject in tx.seen_by(reader)}
 

@@ -133,7 +133,7 @@ def move(
         if site is None:
             return known, None
         return step(known, site, Moment(at, observation.key.hex()), certain=True)
-    if point is None or not isinstance(what, Fix) or not layout.has_fences:
+    if point is None or not isinstance(what, Fix):
         return known, None
     site = layout.site_around(point, at)
     if not _is_certain(known, site, point, at, layout):

@@ -61,11 +61,6 @@ class Layout:
         self._atlas: Atlas[_Ground] = Atlas(fenced)
         self._fenced = fenced
 
-    @property
-    def has_fences(self) -> bool:
-        """Whether a fix can tell anything about sites."""
-        return bool(self._fenced)
-
     def sites(self, at: int | None = None) -> dict[str, Site]:
         """The sites at a time; None: those that are not given up."""
         return _in_force({id: [g.spell for g in gs] for id, gs in self._grounds.items()}, at)
