@@ -210,7 +210,8 @@ def _same_state(one: Belief, other: Belief) -> bool:
 
 
 def _shifted(belief: Belief, more: int, first: Place | None) -> Belief:
-    return belief._replace(observations=belief.observations + more, first=first)
+    """A belief with more observations before it, whose first place is `first` (None: its own)."""
+    return belief._replace(observations=belief.observations + more, first=first or belief.first)
 
 
 def _moment(row: Observation) -> Moment:
