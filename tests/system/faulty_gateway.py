@@ -30,9 +30,9 @@ class DiesBeforeCommit(SqliteStore):
         with super().writing() as tx:
             append, appended = tx.append, []
 
-            def spy(rows):
+            def spy(rows, recorded):
                 appended.extend(rows)
-                return append(rows)
+                return append(rows, recorded)
 
             tx.append = spy
             yield tx
