@@ -12,7 +12,7 @@ import structlog
 
 from gateway import metrics
 from gateway.ingest import Ingest
-from gateway.session import Session
+from gateway.session import Delivery, Session
 from tracker.clocks import Clock
 from tracker.ports import Store, StoreUnavailable
 from tracker.receipts import Receipt
@@ -71,6 +71,11 @@ class Gateway:
             problems.append(f"the gateway cannot store: {self._store_error}")
         return tuple(problems)
 
+    def shed(self) -> dict[str, int]:
+        """How many messages were shed of each device above its limit, since the start; of very
+        many devices only those that it last happened to. May be called from another thread."""
+        return dict(self._session.shed.messages)
+
     def _turn(self) -> None:
         """Take in what has come, gather a moment for more, store it."""
         self._beat = self._clock.mono()
@@ -93,23 +98,32 @@ class Gateway:
             self._empty_outbox()
 
     def _flush(self) -> None:
-        """A batch's way, in order. Nothing is acknowledged that has not been committed."""
+        """A batch's way, in order. Nothing is acknowledged that has not been committed, but for
+        what is shed."""
         waiting = self._session.waiting
         batch = [waiting.popleft() for _ in range(min(len(waiting), BATCH_AT_MOST))]
-        started = self._clock.mono()
+        wanted = [delivery for delivery in batch if not delivery.shed]
         try:
-            receipts = self._ingest(batch)
+            receipts = self._store_batch(wanted)
         except StoreUnavailable as error:
             waiting.extendleft(reversed(batch))
             self._store_failed(str(error))
             return
-        metrics.COMMIT.observe(self._clock.mono() - started)
-        self._store_works()
         self._session.acknowledge(batch)
         self._publish(receipts)
         self._session.flush()
+        metrics.SHED.inc(len(batch) - len(wanted))
+
+    def _store_batch(self, batch: list[Delivery]) -> list[Receipt]:
+        if not batch:
+            return []
+        started = self._clock.mono()
+        receipts = self._ingest(batch)
+        metrics.COMMIT.observe(self._clock.mono() - started)
+        self._store_works()
         metrics.MESSAGES.inc(len(batch))
         metrics.BATCH.observe(len(batch))
+        return receipts
 
     def _publish(self, receipts: list[Receipt]) -> None:
         for receipt in receipts:

@@ -12,6 +12,7 @@ from gateway.decoders import DECODERS
 from gateway.embedded import WINDOW, embedded_broker
 from gateway.gateway import BATCH_AT_MOST, Gateway
 from gateway.ingest import Ingest
+from gateway.limits import Limits
 from gateway.session import BrokerRefused, Session
 from tracker.clocks import Clock
 from tracker.ports import Store
@@ -22,19 +23,28 @@ READY_WITHIN_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a gateway needs, but for its broker."""
+    """What a gateway needs, but for its broker. Without `limits` a device may send at any rate."""
 
     store: Store
     clock: Clock
     policy: StampPolicy
     client_id: str
+    limits: Limits | None = None
 
     def gateway(
         self, broker: BrokerUrl, *, mqtt5: bool = True, window: int = 2 * BATCH_AT_MOST
     ) -> Gateway:
         """A gateway on a broker, which may send `window` messages ahead of our
         acknowledgements: two batches, so that one can come while the other is stored."""
-        session = Session(broker, self.client_id, DECODERS, self.clock, window=window, mqtt5=mqtt5)
+        session = Session(
+            broker,
+            self.client_id,
+            DECODERS,
+            self.clock,
+            window=window,
+            mqtt5=mqtt5,
+            limits=self.limits,
+        )
         return Gateway(session, Ingest(self.store, self.policy), self.store, self.clock)
 
 

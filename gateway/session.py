@@ -24,6 +24,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway import metrics
 from gateway.broker_url import BrokerUrl
+from gateway.limits import Limits, Shed, device_of
 from tracker.clocks import Clock
 
 KEEPALIVE_S = 60
@@ -41,7 +42,8 @@ class BrokerRefused(Exception):
 
 class Delivery(NamedTuple):
     """A message as it came: `received` by the domain's clock (epoch ms), `mid` the broker's
-    number for it within the connection `epoch`."""
+    number for it within the connection `epoch`. One that is `shed` is above its device's limit:
+    it is only to be acknowledged, and its payload is gone."""
 
     topic: str
     payload: bytes
@@ -49,6 +51,7 @@ class Delivery(NamedTuple):
     qos: int
     mid: int
     epoch: int
+    shed: bool = False
 
 
 class Session:
@@ -63,15 +66,18 @@ class Session:
         *,
         window: int,
         mqtt5: bool = True,
+        limits: Limits | None = None,
     ) -> None:
         if not client_id:
             raise BrokerRefused("a session needs a client id, or the broker forgets its queue")
         self.waiting: deque[Delivery] = deque()
         self.connected = False  # and subscribed
+        self.shed = Shed()
         self._broker = broker
         self._topics = [(topic, 1) for topic in topics]
         self._clock = clock
         self._window = window
+        self._limits = limits
         self._epoch = 0
         self._online = False  # between CONNACK and disconnection; `connected` is subscribed
         self._attempts = 0
@@ -256,16 +262,31 @@ class Session:
         metrics.CONNECTED.set(1)
 
     def _on_message(self, _c: Any, _u: Any, message: paho.MQTTMessage) -> None:
+        topic, payload = message.topic, message.payload
+        shed = self._limits is not None and self._is_flood(self._limits, topic, len(payload))
         self.waiting.append(
             Delivery(
-                message.topic,
-                bytes(message.payload),
+                topic,
+                b"" if shed else bytes(payload),
                 self._clock.now(),
                 message.qos,
                 message.mid,
                 self._epoch,
+                shed,
             )
         )
+
+    def _is_flood(self, limits: Limits, topic: str, size: int) -> bool:
+        device, mono = device_of(topic), self._clock.mono()
+        if limits.allows(device, size, mono):
+            return False
+        if self.shed.add(device, mono):
+            log.warning(
+                "messages shed: the device sends more than it may",
+                device=device,
+                messages=self.shed.messages[device],
+            )
+        return True
 
     def _on_disconnect(self, _c: Any, _u: Any, _f: Any, reason: ReasonCode, _p: Any) -> None:
         if self.connected:

@@ -8,8 +8,15 @@ import json
 import signal
 import sqlite3
 import time
+from threading import Thread
 
 import pytest
+
+from gateway.broker_url import BrokerUrl
+from gateway.limits import Limits
+from gateway.running import Parts, Running
+from tracker.clocks import SystemClock
+from tracker.stamps import StampPolicy
 
 KILLED = -signal.SIGKILL
 
@@ -240,6 +247,32 @@ def test_22_a_message_that_crashes_the_handler(mosquitto_world):
     world.assert_promise_kept()
 
 
+def test_23_who_speaks_for_another_or_is_unknown(mosquitto_world):
+    """What only the broker's access rules could prevent is at least refused where it shows, and
+    told; who is not registered gets no receipt."""
+    world = mosquitto_world
+    gateway = world.ready_gateway()
+    honest, liar = world.device("trk-1"), world.device("trk-2")
+    stranger = world.device("stranger", register=False)
+    honest.publish(1)
+    liar.publish(1, device="trk-1")
+    stranger.publish(1)
+    honest.wait_for_receipts()
+    world.wait_for(lambda: world.count("quarantine") == 1, "the stranger is quarantined")
+    world.wait_for(lambda: world.count("dead_letters") == 1, "the lie is kept")
+
+    honest.publish(1)
+    honest.wait_for_receipts()
+    assert world.rows("SELECT DISTINCT device FROM log") == [("trk-1",)]
+    assert world.rows("SELECT device, reason FROM quarantine") == [("stranger", "unknown_device")]
+    assert world.rows("SELECT device, reason FROM dead_letters") == [("trk-2", "device_mismatch")]
+    assert not liar.receipts
+    assert not stranger.receipts
+    refused = [line for line in gateway.log.read_text().splitlines() if "refused" in line]
+    assert [json.loads(line)["topic"] for line in refused] == ["retour/v1/trk-2/events"]
+    world.assert_promise_kept()
+
+
 def test_24_published_before_any_gateway_ever_subscribed(mosquitto_world):
     """The broker accepts and forgets it; without a receipt the device sends again."""
     world = mosquitto_world
@@ -248,6 +281,33 @@ def test_24_published_before_any_gateway_ever_subscribed(mosquitto_world):
     world.ready_gateway()
     device.wait_for_receipts(resend=True)
     assert world.count("log") == 10
+    world.assert_promise_kept()
+
+
+def test_25_one_device_floods(mosquitto_world):
+    """The flood is shed, and the others do not notice; once it is over, all of it comes in."""
+    world = mosquitto_world
+    limits = Limits(rate=200, burst=400)
+    parts = Parts(world.store, SystemClock(), StampPolicy(), "gateway", limits)
+    flooder = world.device("flooder")
+    others = [world.device(f"trk-{n}") for n in range(3)]
+    with Running(parts.gateway(BrokerUrl.parse(world.url))) as running:
+        running.wait_until_ready()
+        flood = Thread(target=flooder.publish, args=[2_000])
+        flood.start()
+        for _ in range(10):
+            for device in others:
+                device.publish(5)
+        for device in others:
+            device.wait_for_receipts()
+        flood.join()
+        world.wait_for(running.gateway.shed, "the flood is shed")
+        assert running.gateway.shed().keys() == {"flooder"}
+        assert flooder.client.is_connected()
+        flooder.wait_for_receipts(resend=True)
+        assert running.health() == ()
+    assert world.count("log") == 2_000 + 3 * 50
+    assert world.count("dead_letters") == 0
     world.assert_promise_kept()
 
 
