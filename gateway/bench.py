@@ -23,27 +23,22 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from gateway.bench_load import Load, latencies
+from gateway.bench_latency import OpenStore, flood_latency, latency
+from gateway.bench_load import Load, register
 from gateway.broker_url import BrokerUrl
 from gateway.decoders import DECODERS
 from gateway.gateway import Gateway
 from gateway.ingest import Ingest
+from gateway.limits import Limits
 from gateway.mosquitto import Mosquitto
-from gateway.running import Parts, Running
 from gateway.session import Delivery, Session
 from tracker.clocks import SystemClock
-from tracker.model import Asset, Device
 from tracker.ports import Store
 from tracker.receipts import Receipt
-from tracker.registry import bind_device, bind_tag, register_asset, register_device
 from tracker.stamps import StampPolicy
 
 WINDOW = 1_000
 WITHIN_S = 1_800
-LATENCY_RATE = 1_000
-LATENCY_MESSAGES = 10_000
-
-OpenStore = Callable[[Path], Store]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +52,8 @@ class Round:
 
 def bench_ingest(open_store: OpenStore, messages: int, rounds: int, waiting: int) -> dict[str, Any]:
     """Medians over some rounds, for one event a message from 1,000 devices and for 50 reads a
-    message; then the latency from publishing to the receipt at 1,000 messages a second, and,
-    where `waiting` is given, the memory used with so many messages queued."""
+    message; then the latency from publishing to the receipt, at a steady rate and while one
+    device floods; and, where `waiting` is given, the memory used with so many messages queued."""
     single = Load(messages, devices=1_000, events=1, kind="fix")
     many = Load(max(messages // 20, 100), devices=1_000, events=50, kind="read")
     # Memory first: what is measured is the most that the process has ever used.
@@ -66,7 +61,8 @@ def bench_ingest(open_store: OpenStore, messages: int, rounds: int, waiting: int
     return {
         **_drained(open_store, single, rounds),
         "reads_50": _drained(open_store, many, rounds),
-        "latency_ms": _latency(open_store),
+        "latency_ms": latency(open_store),
+        "flood_latency_ms": flood_latency(open_store),
         **memory,
     }
 
@@ -157,23 +153,12 @@ class _Timed(Ingest):
 def drain_gateway(broker: Mosquitto, load: Load, store: Store) -> float:
     """Messages a second through the whole gateway."""
     clock = SystemClock()
-    session = Session(_url(broker), "gateway", DECODERS, clock, window=WINDOW)
+    session = Session(_url(broker), "gateway", DECODERS, clock, window=WINDOW, limits=Limits())
     ingest = _Timed(store, load.messages)
     gateway = Gateway(session, ingest, store, clock)
     ingest.when_done = gateway.stop
     gateway.run()
     return load.messages / (clock.now() - ingest.started) * 1_000
-
-
-def register(store: Store, load: Load) -> None:
-    """Every device on an asset of its own; where tags are read, they are bound as well."""
-    with store.writing() as tx:
-        for n in range(load.devices):
-            register_device(tx, Device(load.device(n), "tracker"), StampPolicy())
-            register_asset(tx, Asset(f"asset-{n}"))
-            bind_device(tx, f"asset-{n}", load.device(n))
-        for n, epc in enumerate(load.epcs()):
-            bind_tag(tx, f"asset-{n}", epc)
 
 
 def queue_up(broker: Mosquitto, client_id: str, load: Load) -> None:
@@ -187,25 +172,6 @@ def queue_up(broker: Mosquitto, client_id: str, load: Load) -> None:
     client.disconnect()
     command = [sys.executable, "-m", "gateway.bench_load", str(broker.port), load.as_json()]
     subprocess.run(command, check=True, timeout=WITHIN_S)  # noqa: S603
-
-
-def _latency(open_store: OpenStore) -> dict[str, Any]:
-    """Publish at a steady rate, and time each message from its publishing to its receipt."""
-    load = Load(LATENCY_MESSAGES, devices=1_000, events=1, kind="fix")
-    with tempfile.TemporaryDirectory() as name, Mosquitto(Path(name)) as broker:
-        store = open_store(Path(name) / "retour.db")
-        register(store, load)
-        gateway = Parts(store, SystemClock(), StampPolicy(), "gateway").gateway(_url(broker))
-        with Running(gateway) as running:
-            running.wait_until_ready()
-            times = sorted(latencies(broker.port, load, LATENCY_RATE))
-    return {
-        "rate_per_s": LATENCY_RATE,
-        "messages": len(times),
-        "p50": round(times[len(times) // 2] * 1000, 1),
-        "p99": round(times[len(times) * 99 // 100] * 1000, 1),
-        "max": round(times[-1] * 1000, 1),
-    }
 
 
 def _memory(open_store: OpenStore, waiting: int) -> dict[str, Any]:

@@ -13,8 +13,14 @@ import orjson
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-AHEAD_AT_MOST = 200  # messages not yet acknowledged by the broker: paho walks through them all for each
-RECEIPTS_WITHIN_S = 60
+from tracker.model import Asset, Device
+from tracker.ports import Store
+from tracker.registry import bind_device, bind_tag, register_asset, register_device
+from tracker.stamps import StampPolicy
+
+AHEAD_AT_MOST = (
+    200  # messages not yet acknowledged by the broker: paho walks through them all for each
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +31,10 @@ class Load:
     devices: int
     events: int
     kind: str
+    name: str = "dev"
 
     def device(self, n: int) -> str:
-        return f"dev-{n}"
+        return f"{self.name}-{n}"
 
     def epcs(self) -> list[str]:
         return [
@@ -55,6 +62,18 @@ class Load:
         return {"fix": {"lat": 50.1, "lon": 4.2, "acc": 7.5, "speed": 1.2, "heading": 90}}
 
 
+def register(store: Store, load: Load) -> None:
+    """Every device on an asset of its own; where tags are read, they are bound as well."""
+    with store.writing() as tx:
+        for n in range(load.devices):
+            device = load.device(n)
+            register_device(tx, Device(device, "tracker"), StampPolicy())
+            register_asset(tx, Asset(f"on-{device}"))
+            bind_device(tx, f"on-{device}", device)
+        for n, epc in enumerate(load.epcs()):
+            bind_tag(tx, f"on-{load.device(n)}", epc)
+
+
 def publish(port: int, load: Load) -> None:
     """Publish a load as fast as the broker takes it, and wait until it has taken all."""
     client = paho.Client(CallbackAPIVersion.VERSION2)
@@ -70,37 +89,6 @@ def publish(port: int, load: Load) -> None:
         room.acquire()
     client.disconnect()
     client.loop_stop()
-
-
-def latencies(port: int, load: Load, rate: int) -> list[float]:
-    """Publish at a rate (messages a second), and return the seconds until each receipt."""
-    sent: dict[tuple[str, int], float] = {}
-    times: list[float] = []
-    done = threading.Event()
-
-    def on_message(_c: Any, _u: Any, message: paho.MQTTMessage) -> None:
-        now = time.perf_counter()
-        device = message.topic.split("/")[2]
-        times.append(now - sent[(device, orjson.loads(message.payload)["seq"])])
-        if len(times) == load.messages:
-            done.set()
-
-    client = paho.Client(CallbackAPIVersion.VERSION2)
-    client.on_message = on_message
-    client.connect("127.0.0.1", port)
-    client.subscribe("retour/v1/+/receipt", qos=1)
-    client.loop_start()
-    started = time.perf_counter()
-    for n, (topic, payload) in enumerate(load.published()):
-        if (early := started + n / rate - time.perf_counter()) > 0:
-            time.sleep(early)
-        sent[(topic.split("/")[2], n // load.devices)] = time.perf_counter()
-        client.publish(topic, payload, qos=1)
-    if not done.wait(RECEIPTS_WITHIN_S):
-        raise TimeoutError(f"{load.messages - len(times)} messages have no receipt")
-    client.disconnect()
-    client.loop_stop()
-    return times
 
 
 if __name__ == "__main__":
