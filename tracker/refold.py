@@ -77,10 +77,10 @@ def refold_touched(tx: Writer, rows: Sequence[Observation], recorded: int) -> No
         old = before.get(asset)
         if asset in stale:
             changed = Moment(stale[asset], "")
-            _replace(tx, asset, min(changed, _moment(fresh[0])), recorded, converges=False)
+            _replace(tx, asset, min(changed, _moment(fresh[0])), recorded)
             tx.freshened(asset)
         elif not follows(old, fresh):
-            _replace(tx, asset, _moment(fresh[0]), recorded, converges=True)
+            _replace(tx, asset, _moment(fresh[0]), recorded, _moment(fresh[-1]))
         else:
             belief, ended, kept, _ = _onto(old, asset, fresh, layout)
             assert belief is not None  # it has at least the fresh rows
@@ -122,7 +122,7 @@ def refresh(tx: Writer, asset: str, recorded: int) -> None:
     """Bring a stale belief up to date: fold it again from where a change touched it."""
     at = tx.stale([asset]).get(asset)
     if at is not None:
-        _replace(tx, asset, Moment(at, ""), recorded, converges=False)
+        _replace(tx, asset, Moment(at, ""), recorded)
         tx.freshened(asset)
 
 
@@ -134,17 +134,18 @@ def refresh_some(tx: Writer, recorded: int, limit: int) -> int:
     return len(assets)
 
 
-def _replace(tx: Writer, asset: str, touched: Moment, recorded: int, *, converges: bool) -> None:
+def _replace(
+    tx: Writer, asset: str, touched: Moment, recorded: int, unchanged: Moment | None = None
+) -> None:
     """Fold an asset again from the last snapshot before `touched`, store what comes of it, and
-    tell the journal what has changed."""
+    tell the journal what has changed. From `unchanged` on (None: never) there are no rows but
+    those that were there before, and the layout is as it was."""
     old = tx.beliefs([asset]).get(asset)
     start = _start(tx, asset, touched)
     since = start.moment if start else None
-    later = tx.snapshots(asset, since)
+    later = [s for s in tx.snapshots(asset, since) if unchanged and s.moment >= unchanged]
     old_visits = tx.visits(asset, since)
-    again = rerun(
-        start, asset, tx.history(asset, after=since), tx.layout(), later if converges else ()
-    )
+    again = rerun(start, asset, tx.history(asset, after=since), tx.layout(), later)
     if again.belief is None:
         tx.drop_belief(asset)
         if old is not None:
