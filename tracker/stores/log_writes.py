@@ -144,6 +144,8 @@ class LogWrites:
         return self._db.scalar(query.where(_held_of(device, reason))) or 0
 
     def quarantine_of(self, device: str, reason: str) -> list[Observation]:
+        if device not in self._doubted():
+            return []
         table = schema.quarantine
         query = select(*table.c[1:14]).where(_held_of(device, reason)).order_by(table.c.id)
         return [rows.observation(row) for row in self._db.execute(query)]

@@ -67,8 +67,8 @@ def device(row: Sequence[Any]) -> Device:
     return Device(*row)
 
 
-def device_row(d: Device) -> dict[str, Any]:
-    return {name: getattr(d, name) for name in Device.__dataclass_fields__}
+def device_row(d: Device) -> tuple[Any, ...]:
+    return tuple(getattr(d, name) for name in Device.__dataclass_fields__)
 
 
 def asset(row: Sequence[Any]) -> Asset:

@@ -52,12 +52,7 @@ class SetupWrites:
         self._cache.devices.pop(device, None)
 
     def put_device(self, device: Device) -> None:
-        table = schema.devices
-        row = rows.device_row(device)
-        del row["first_received"]
-        changed = self._db.execute(update(table).where(table.c.id == device.id).values(**row))
-        if not changed.rowcount:
-            self._db.execute(insert(table).values(**row, first_received=device.first_received))
+        self._db.exec_driver_sql(sql.PUT_DEVICE, rows.device_row(device))
         self._cache.devices.pop(device.id, None)
 
     def put_asset(self, asset: Asset) -> None:

@@ -20,6 +20,13 @@ def _insert(table: Table, prefix: str = "OR IGNORE") -> str:
     return str(insert(table).prefix_with(prefix).compile(dialect=sqlite.dialect()))
 
 
+def _upsert(table: Table, key: str, *lasting: str) -> str:
+    """Insert a row; where there is one of its key, change all of it but what is `lasting`."""
+    names = [column.name for column in table.c if column.name not in (key, *lasting)]
+    changes = ", ".join(f'"{name}" = excluded."{name}"' for name in names)
+    return f"{_insert(table, '')} ON CONFLICT ({key}) DO UPDATE SET {changes}"
+
+
 APPEND = _insert(schema.log)
 HOLD = _insert(schema.quarantine)
 NOTE_SIGHTING = _insert(schema.sightings)
@@ -32,11 +39,8 @@ ADD_LABEL = _insert(schema.labels, "")
 ADD_WORDS = "INSERT INTO words (rowid, text) VALUES (?, ?)"
 FORGET_LABEL = "DELETE FROM labels WHERE name = ? AND value = ? AND asset = ?"
 FORGET_WORDS = "DELETE FROM words WHERE rowid = ?"
-PUT_ASSET = (
-    _insert(schema.assets, "")
-    + " ON CONFLICT (number) DO UPDATE SET "
-    + ", ".join(f'"{column.name}" = excluded."{column.name}"' for column in schema.assets.c[2:])
-)
+PUT_ASSET = _upsert(schema.assets, "number")
+PUT_DEVICE = _upsert(schema.devices, "id", "first_received")
 SAVE_PROGRESS = """
     INSERT INTO progress (device, boot, top, first, holes, lost, received)
     VALUES (?, ?, ?, ?, ?, ?, ?)
