@@ -137,10 +137,11 @@ def _belief(reader: Reader, asset: str, as_of: int | None) -> Belief | None:
 def inside_now(reader: Reader, site: str, after: str, limit: int) -> list[Inside]:
     """The assets at a site, by id, after an id. Raises UnknownPlace."""
     known_place(reader, "site", site)
-    return [_standing(belief, site) for belief in reader.standing_at(site, after, limit)]
+    return [standing(belief, site) for belief in reader.standing_at(site, after, limit)]
 
 
-def _standing(belief: Belief, site: str) -> Inside:
+def standing(belief: Belief, site: str) -> Inside:
+    """An asset's stay at the site where its belief says that it is, or seems to arrive."""
     _, stay, turn = belief.whereabouts
     if stay is not None and stay.site == site:
         return Inside(belief.asset, stay.since, stay.last, stay.began, confirmed=turn is None)
@@ -151,7 +152,11 @@ def _standing(belief: Belief, site: str) -> Inside:
 def inside_at(reader: Reader, site: str, at: int, after: Position, limit: int) -> list[Inside]:
     """The assets that were at a site at a time, by when they came and by id. Raises
     UnknownPlace."""
-    return [one for one in visits_to(reader, site, at, at + 1, after, limit) if _was_there(one, at)]
+    found: list[Inside] = []
+    while len(found) < limit and (page := visits_to(reader, site, at, at + 1, after, limit)):
+        found += [one for one in page if _was_there(one, at)]
+        after = Position(page[-1].since, page[-1].asset)
+    return found[:limit]
 
 
 def visits_to(
@@ -168,7 +173,7 @@ def visits_to(
     over = reader.visits_at(site, since, until, after, limit)
     found = [closed(one.asset, one.visit) for one in over]
     for belief in _everyone_at(reader, site):
-        one = _standing(belief, site)
+        one = standing(belief, site)
         begins_before = until is None or one.since < until
         if one.confirmed and begins_before and Position(one.since, one.asset) > after:
             found.append(one)
