@@ -54,6 +54,11 @@ class Caller:
         self._request = request
         self._secret = secret
 
+    def admit(self, scope: str = "read") -> None:
+        """Raise InvalidKey or ScopeTooSmall unless the key is in force and has the scope."""
+        with self.reading(scope):
+            pass
+
     @contextmanager
     def reading(self, scope: str = "read") -> Iterator[Reader]:
         """One reading transaction, for a key that has the scope."""
@@ -76,8 +81,7 @@ class Caller:
     @contextmanager
     def about(self, asset: str) -> Iterator[Reader]:
         """A reading transaction in which the belief of an asset is up to date."""
-        with self.reading():
-            pass
+        self.admit()
         with fresh(self._backend.store, asset, self.now()) as reader:
             yield reader
 

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from base64 import b64encode
 from codecs import getincrementaldecoder
-from typing import Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Annotated, Literal, NamedTuple
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field, TypeAdapter
 
-from api.auth import TheCaller
+from api.auth import Caller, TheCaller
+from api.backend import TheBackend
+from api.chosen import Chosen, Numbers, Outcome, each
 from api.cursors import BadCursor, Cursor, Limit, Listing, Page, RowNumber, cut
-from api.problems import EVERYWHERE, documented
+from api.problems import EVERYWHERE, NoDecoder, documented
 from api.times import Time
 from tracker.model import DeadLetter as Letter
+from tracker.second_look import Again, discard_letters, retry_letters
 
-router = APIRouter(prefix="/v1/dead-letters", tags=["what went wrong"])
+router = APIRouter(
+    prefix="/v1/dead-letters", tags=["what went wrong"], responses=documented(*EVERYWHERE)
+)
 
 SHOWN = 4 * 1024  # bytes of a payload
 _letters = Listing("dead-letters", TypeAdapter(tuple[str, RowNumber]))
@@ -49,18 +55,61 @@ class DeadLetterPage(Page[DeadLetter]):
     """Dead letters, newest first."""
 
 
-@router.get("", responses=documented(*EVERYWHERE, BadCursor))
+@router.get("", responses=documented(BadCursor))
 def list_dead_letters(
-    caller: TheCaller, limit: Limit = 100, cursor: Cursor = None
+    caller: TheCaller,
+    device: Annotated[
+        str | None, Query(description="Only those of this device.", examples=["trk-1"])
+    ] = None,
+    reason: Annotated[
+        str | None, Query(description="Only those for this reason.", examples=["not_json"])
+    ] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> DeadLetterPage:
     """What came in and cannot be stored, newest first."""
-    before = _letters.position(cursor)
+    before = _letters.position(cursor, device, reason)
     with caller.reading() as reader:
-        rows, last = cut(reader.dead_letters(before, limit + 1), limit)
+        rows, last = cut(reader.dead_letters(before, limit + 1, device, reason), limit)
     return DeadLetterPage(
         items=[_letter(*row) for row in rows],
-        next=_letters.cursor(last[0]) if last else None,
+        next=_letters.cursor(last[0], device, reason) if last else None,
     )
+
+
+@router.post("/retry", responses=documented(NoDecoder))
+def retry_dead_letters(caller: TheCaller, backend: TheBackend, chosen: Chosen) -> Outcome:
+    """Read dead letters again, and store what can be read by now. What cannot stays."""
+    caller.admit("write")
+    decode = backend.decode
+    if decode is None:
+        raise NoDecoder
+
+    def retry(numbers: Sequence[int]) -> Again:
+        with caller.writing() as (tx, act):
+            return retry_letters(tx, numbers, decode, backend.policy, act)
+
+    return each(chosen, _matching(caller, chosen), retry)
+
+
+@router.post("/discard")
+def discard_dead_letters(caller: TheCaller, chosen: Chosen) -> Outcome:
+    """Throw dead letters away, for good."""
+
+    def discard(numbers: Sequence[int]) -> Again:
+        with caller.writing() as (tx, act):
+            return discard_letters(tx, numbers, act)
+
+    return each(chosen, _matching(caller, chosen), discard)
+
+
+def _matching(caller: Caller, chosen: Chosen) -> Numbers:
+    def numbers(before: int | None, limit: int) -> list[int]:
+        with caller.reading("write") as reader:
+            page = reader.dead_letters(before, limit, chosen.device, chosen.reason)
+        return [number for number, _ in page]
+
+    return numbers
 
 
 class Shown(NamedTuple):

@@ -8,10 +8,15 @@ looks at the version alone, for where an asset is may change at any time.
 from __future__ import annotations
 
 import re
+from hashlib import blake2b
 from typing import Annotated
 
 from fastapi import Header, Response
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+DIGESTED_AT_MOST = 1024 * 1024  # bytes of an answer
+_TAG = re.compile(r'(?:W/)?("[^"]*")')
 _VERSION = re.compile(r'^"([0-9]{1,18})(?:\.[0-9a-f]+)?"$')
 NO_VERSION = -1  # fits no thing at all
 
@@ -51,3 +56,64 @@ def expected_version(
     if if_match is None or if_match.strip() == "*":
         return None
     return version_in(if_match)
+
+
+class Conditional:
+    """ASGI middleware: gives ETags to JSON answers that come in one piece, and answers 304
+    where the client has the answer already. What is streamed passes as it is."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and its answer back."""
+        if (
+            scope["type"] != "http"
+            or scope["method"] != "GET"
+            or not scope["path"].startswith("/v1/")
+        ):
+            await self._app(scope, receive, send)
+            return
+        start: Message | None = None  # held back until it is known what the answer is
+
+        async def send_conditional(message: Message) -> None:
+            nonlocal start
+            if message["type"] == "http.response.start" and _is_json(message):
+                start = message
+                return
+            held = start
+            if held is not None:
+                start = None
+                if not message.get("more_body") and len(_body(message)) <= DIGESTED_AT_MOST:
+                    message = _with_tag(scope, held, message)
+                await send(held)
+            await send(message)
+
+        await self._app(scope, receive, send_conditional)
+
+
+def _is_json(start: Message) -> bool:
+    media = Headers(raw=start["headers"]).get("content-type", "")
+    return start["status"] == 200 and media.partition(";")[0].endswith(("/json", "+json"))
+
+
+def _body(message: Message) -> bytes:
+    body: bytes = message.get("body", b"")
+    return body
+
+
+def _with_tag(scope: Scope, start: Message, body: Message) -> Message:
+    """Put the ETag into an answer's head, and let it become a 304 where nothing has changed;
+    the body to send."""
+    digest = blake2b(_body(body), digest_size=8).hexdigest()
+    headers = MutableHeaders(raw=list(start["headers"]))
+    version = headers.get("etag", "").strip('"')
+    headers["etag"] = tag = f'"{version}.{digest}"' if version else f'"{digest}"'
+    headers["cache-control"] = "private, no-cache"
+    known = ", ".join(Headers(scope=scope).getlist("if-none-match"))
+    if known.strip() == "*" or tag in _TAG.findall(known):
+        start["status"] = 304
+        del headers["content-type"], headers["content-length"]
+        body = {**body, "body": b""}
+    start["headers"] = headers.raw
+    return body

@@ -9,7 +9,7 @@ import structlog
 from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.problems import internal_error
+from api.problems import answer_to, is_known
 
 REQUESTS = Counter("retour_api_requests", "Requests answered", ["route", "method", "status"])
 SECONDS = Histogram(
@@ -37,23 +37,25 @@ class Observed:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *_headers(scope["path"])]
+                message["headers"] = [*message["headers"], *_headers(scope, message)]
             await send(message)
 
         try:
             await self._app(scope, receive, send_observed)
-        except Exception:
-            log.exception("request failed", path=quote(scope["path"]))
+        except Exception as error:
+            if status or not is_known(error):
+                log.exception("request failed", path=quote(scope["path"]))
             if status:
                 raise  # half an answer is out: only a broken connection tells
-            await internal_error(scope["path"])(scope, receive, send_observed)
+            await answer_to(error, scope["path"])(scope, receive, send_observed)
         finally:
             _note(scope, status, perf_counter() - started)
 
 
-def _headers(path: str) -> list[tuple[bytes, bytes]]:
+def _headers(scope: Scope, start: Message) -> list[tuple[bytes, bytes]]:
     headers = [(b"x-content-type-options", b"nosniff")]
-    if path.startswith("/v1/"):
+    said = any(name == b"cache-control" for name, _ in start["headers"])
+    if scope["path"].startswith("/v1/") and not said:
         headers.append((b"cache-control", b"no-store"))
     return headers
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 
 from api.auth import InvalidKey, MissingKey, ScopeTooSmall
 from api.cursors import BadCursor
+from api.limits import TooLarge, TooMany
 from tracker.arrange import BadPlace
 from tracker.ports import StoreUnavailable
 from tracker.queries import BeforeLog, NotLocated, UnknownAsset, UnknownDevice, UnknownPlace
@@ -28,12 +29,45 @@ log = structlog.get_logger()
 
 
 class BadValue(Exception):
-    """A parameter whose value is refused only beside another one's."""
+    """A value that its type alone does not refuse: a parameter's, or (`at`) one in the body."""
 
-    def __init__(self, name: str, detail: str) -> None:
+    def __init__(self, name: str, detail: str, at: str = "query") -> None:
         super().__init__(detail)
         self.name = name
         self.detail = detail
+        self.at = at
+
+
+Refusal = tuple[tuple[str | int, ...], str]
+"""Where in a body something stands, and why it is refused."""
+
+
+class ItemsRefused(RequestValidationError):
+    """Of many things sent at once some are refused, so none of them is taken."""
+
+    def __init__(self, refusals: Sequence[Refusal]) -> None:
+        super().__init__([{"loc": ("body", *where), "msg": why} for where, why in refusals])
+
+
+class NoDecoder(Exception):
+    """This process cannot read what devices send."""
+
+    def __init__(self) -> None:
+        super().__init__("this process cannot read messages: ask one that `retour` started")
+
+
+class UnknownKey(Exception):
+    """No key of that id is in force."""
+
+    def __init__(self, id: str) -> None:
+        super().__init__(f"there is no key {id} in force")
+
+
+class TooManyStreams(Exception):
+    """As many clients as there may be listen already."""
+
+    def __init__(self, at_most: int) -> None:
+        super().__init__(f"{at_most} streams are open, and there cannot be more")
 
 
 class BadParameter(BaseModel):
@@ -87,12 +121,20 @@ SORTS: Mapping[type[Exception], Sort] = {
     NotLocated: Sort(404, "not-located", "The asset's place is not known"),
     UnknownDevice: Sort(404, "unknown-device", "Unknown device"),
     UnknownPlace: Sort(404, "unknown-place", "Unknown site, zone or reader"),
+    UnknownKey: Sort(404, "unknown-key", "Unknown key"),
     Unregistered: Sort(409, "unregistered", "Something that is spoken of is not registered"),
     BadPlace: Sort(422, "bad-place", "The site, zone or reader cannot be so"),
     Conflict: Sort(409, "conflict", "It contradicts what is registered"),
     BeforeEdge: Sort(409, "before-edge", "The log does not reach so far back"),
     BeforeLog: Sort(410, "before-log", "The log does not reach so far back"),
     Outdated: Sort(412, "outdated", "It has been changed since"),
+    TooLarge: Sort(413, "too-large", "The request is too large"),
+    TooMany: Sort(429, "too-many-requests", "Too many requests", {"Retry-After": "1"}),
+    ItemsRefused: Sort(409, "items-refused", "Some items are refused, so none is taken"),
+    NoDecoder: Sort(501, "no-decoder", "Messages cannot be read here"),
+    TooManyStreams: Sort(
+        503, "too-many-streams", "Too many streams", {"Retry-After": str(RETRY_AFTER_S)}
+    ),
     BadCursor: Sort(400, "bad-cursor", "The cursor does not fit"),
     RequestValidationError: Sort(422, "bad-value", "A value cannot be taken"),
     BadValue: Sort(422, "bad-value", "A value cannot be taken"),
@@ -102,7 +144,14 @@ SORTS: Mapping[type[Exception], Sort] = {
 }
 INTERNAL = Sort(500, "internal-error", "Retour failed")
 
-EVERYWHERE = (MissingKey, InvalidKey, ScopeTooSmall, RequestValidationError, StoreUnavailable)
+EVERYWHERE = (
+    MissingKey,
+    InvalidKey,
+    ScopeTooSmall,
+    RequestValidationError,
+    TooMany,
+    StoreUnavailable,
+)
 
 
 def documented(*errors: type[Exception]) -> dict[int | str, dict[str, Any]]:
@@ -140,24 +189,32 @@ def handle_problems(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _of_http)
 
 
-def internal_error(path: str) -> JSONResponse:
-    """The answer to what should never happen; the log says what it was."""
-    return _answer(INTERNAL, "this is a fault of the server; its log says more", path)
+def is_known(error: Exception) -> bool:
+    """Whether an error is a problem of the client's, or one that may pass: no fault of ours."""
+    return any(kind in SORTS for kind in type(error).__mro__)
 
 
-async def _known(request: Request, error: Exception) -> JSONResponse:
-    sort = next(SORTS[kind] for kind in type(error).__mro__ if kind in SORTS)
+def answer_to(error: Exception, path: str) -> JSONResponse:
+    """The answer to an error; of what should never happen only the log says what it was."""
+    sort = next((SORTS[kind] for kind in type(error).__mro__ if kind in SORTS), INTERNAL)
     detail, errors = str(error), None
-    if isinstance(error, StoreUnavailable):
+    if sort is INTERNAL:
+        detail = "this is a fault of the server; its log says more"
+    elif isinstance(error, StoreUnavailable):
         # The store's own words name the server's files.
-        log.warning("store unavailable", path=quote(request.scope["path"]), error=detail)
+        log.warning("store unavailable", path=quote(path), error=detail)
         detail = f"try again in {RETRY_AFTER_S} s"
     elif isinstance(error, BadValue):
-        errors = [BadParameter(name=error.name, at="query", detail=error.detail)]
+        errors = [BadParameter(name=error.name, at=error.at, detail=error.detail)]
     elif isinstance(error, RequestValidationError):
         errors = [_bad_parameter(one) for one in error.errors()]
         detail = "; ".join(f"{one.name}: {one.detail}" for one in errors)
-    return _answer(sort, detail, request.scope["path"], errors)
+    sort = sort._replace(headers={**sort.headers, **(getattr(error, "headers", None) or {})})
+    return _answer(sort, detail, path, errors)
+
+
+async def _known(request: Request, error: Exception) -> JSONResponse:
+    return answer_to(error, request.scope["path"])
 
 
 async def _of_http(request: Request, error: Exception) -> JSONResponse:
@@ -172,7 +229,7 @@ async def _of_http(request: Request, error: Exception) -> JSONResponse:
 def _bad_parameter(error: Mapping[str, Any]) -> BadParameter:
     at, *names = map(str, error["loc"])
     detail = error["msg"].removeprefix("Value error, ")
-    return BadParameter(name=".".join(names), at=at, detail=detail)
+    return BadParameter(name=".".join(names) or at, at=at, detail=detail)
 
 
 def _answer(

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field, TypeAdapter
 
-from api.auth import TheCaller
+from api.auth import Caller, TheCaller
+from api.chosen import Chosen, Numbers, Outcome, each
 from api.cursors import BadCursor, Cursor, Limit, Listing, Page, RowNumber, cut
 from api.problems import EVERYWHERE, documented
 from api.times import Time
 from tracker import model
 from tracker.model import Kind
+from tracker.second_look import Again, discard_held, retry_held
 
-router = APIRouter(prefix="/v1/quarantine", tags=["what went wrong"])
+router = APIRouter(
+    prefix="/v1/quarantine", tags=["what went wrong"], responses=documented(*EVERYWHERE)
+)
 
 _held = Listing("quarantine", TypeAdapter(tuple[str, RowNumber]))
 
@@ -57,16 +62,69 @@ class QuarantinePage(Page[Quarantined]):
     """Observations held back, newest first."""
 
 
-@router.get("", responses=documented(*EVERYWHERE, BadCursor))
-def list_quarantine(caller: TheCaller, limit: Limit = 100, cursor: Cursor = None) -> QuarantinePage:
+@router.get("", responses=documented(BadCursor))
+def list_quarantine(
+    caller: TheCaller,
+    device: Annotated[
+        str | None, Query(description="Only what this device sent.", examples=["trk-1"])
+    ] = None,
+    reason: Annotated[
+        str | None,
+        Query(description="Only what is held for this reason.", examples=["unknown_device"]),
+    ] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> QuarantinePage:
     """What is held back until a person decides, newest first."""
-    before = _held.position(cursor)
+    before = _held.position(cursor, device, reason)
     with caller.reading() as reader:
-        rows, last = cut(reader.held_back(before, limit + 1), limit)
+        rows, last = cut(reader.held_back(before, limit + 1, device, reason), limit)
     return QuarantinePage(
         items=[_quarantined(*row) for row in rows],
-        next=_held.cursor(last[0]) if last else None,
+        next=_held.cursor(last[0], device, reason) if last else None,
     )
+
+
+@router.post("/retry")
+def retry_quarantine(caller: TheCaller, chosen: Chosen) -> Outcome:
+    """Store what today's rules believe. What is still doubted, and what comes from devices
+    that are not registered, stays."""
+    return _retry(caller, chosen, believe=False)
+
+
+@router.post("/believe")
+def believe_quarantine(caller: TheCaller, chosen: Chosen) -> Outcome:
+    """Store it with the times that it states, however doubtful. What comes from devices that
+    are not registered stays."""
+    return _retry(caller, chosen, believe=True)
+
+
+@router.post("/discard")
+def discard_quarantine(caller: TheCaller, chosen: Chosen) -> Outcome:
+    """Throw away what is held back, for good."""
+
+    def discard(numbers: Sequence[int]) -> Again:
+        with caller.writing() as (tx, act):
+            return discard_held(tx, numbers, act)
+
+    return each(chosen, _matching(caller, chosen), discard)
+
+
+def _retry(caller: Caller, chosen: Chosen, *, believe: bool) -> Outcome:
+    def retry(numbers: Sequence[int]) -> Again:
+        with caller.writing() as (tx, act):
+            return retry_held(tx, numbers, caller.policy, act, believe=believe)
+
+    return each(chosen, _matching(caller, chosen), retry)
+
+
+def _matching(caller: Caller, chosen: Chosen) -> Numbers:
+    def numbers(before: int | None, limit: int) -> list[int]:
+        with caller.reading("write") as reader:
+            page = reader.held_back(before, limit, chosen.device, chosen.reason)
+        return [number for number, _ in page]
+
+    return numbers
 
 
 def _quarantined(number: int, held: model.Quarantined) -> Quarantined:
