@@ -6,34 +6,78 @@ What each command does is in `commands/`; start with `commands/run.py`.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from commands import assets, bench, database, demo, devices, keys, replay, run
+from commands import (
+    ask,
+    assets,
+    bench,
+    database,
+    demo,
+    devices,
+    keys,
+    replay,
+    report,
+    run,
+    track,
+    troubles,
+    visits,
+)
 from commands.settings import Settings
 from commands.show import UserError
 from firmware_sim.replay import ReplayError
 from gateway.broker_url import BadBrokerUrl
 from gateway.session import BrokerRefused
 from tracker.ports import StoreRefused, StoreUnavailable
-from tracker.registry import Conflict
+from tracker.queries import BeforeLog, NotLocated, UnknownPlace
+from tracker.registry import BeforeEdge, Conflict, Unregistered
 
 __all__ = ["Settings", "app", "main"]
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 
-for command in (run.up, demo.demo, run.gateway, run.api, replay.replay, database.verify):
-    app.command()(command)
-
-for name, group in {
-    "db": database.group,
-    "key": keys.group,
-    "device": devices.group,
-    "asset": assets.group,
-    "bench": bench.group,
-}.items():
-    app.add_typer(group, name=name)
+COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
+    "Run": {
+        "up": run.up,
+        "demo": demo.demo,
+        "gateway": run.gateway,
+        "api": run.api,
+        "replay": replay.replay,
+    },
+    "Ask": {
+        "assets": ask.assets,
+        "where": ask.where,
+        "track": track.track_command,
+        "visits": visits.visits,
+        "sites": visits.sites,
+        "inside": visits.inside,
+        "devices": devices.device_list,
+    },
+    "Check": {
+        "dead-letters": troubles.dead_letters,
+        "quarantine": troubles.quarantine,
+        "verify": database.verify,
+    },
+}
+GROUPS = {
+    "Ask": {"report": report.group},
+    "Check": {"bench": bench.group},
+    "Set up": {
+        "asset": assets.group,
+        "device": devices.group,
+        "key": keys.group,
+        "db": database.group,
+    },
+}
+for panel, named in COMMANDS.items():
+    for name, command in named.items():
+        app.command(name, rich_help_panel=panel)(command)
+for panel, groups in GROUPS.items():
+    for name, group in groups.items():
+        app.add_typer(group, name=name, rich_help_panel=panel)
 
 
 @app.callback()
@@ -47,6 +91,11 @@ def root(
 KNOWN_ERRORS = (
     UserError,
     Conflict,
+    Unregistered,
+    BeforeEdge,
+    UnknownPlace,
+    NotLocated,
+    BeforeLog,
     StoreRefused,
     StoreUnavailable,
     BrokerRefused,

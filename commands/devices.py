@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
 
 from commands.settings import load_settings
-from commands.show import AsJson, UserError, iso, show
+from commands.show import AsJson, UserError, ago, iso, show, yes_no
+from tracker import ports
 from tracker.arrange import arrange
 from tracker.model import Asset, Device
 from tracker.places import Reader, Standing
+from tracker.ports import DeviceStatus
+from tracker.queries import is_silent
+from tracker.receipts import Progress
 from tracker.registry import bind_device, register_asset, register_device
+
+PAGE = 1_000
 
 group = typer.Typer(no_args_is_help=True, help="Devices: trackers and readers.")
 
@@ -42,30 +49,73 @@ def device_create(
 
 
 @group.command("list")
-def device_list(as_json: AsJson = False) -> None:
-    """List the devices with their receipts.
+def device_list(
+    silent: Annotated[bool, typer.Option("--silent", help="Only those that are silent.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """The devices: when they were last heard, and what of theirs is accounted for.
 
-    Example: retour device list
+    Example: retour devices --silent, which is short for retour device list --silent
     """
-    rows: list[dict[str, Any]] = []
-    with load_settings("warning").store().reading() as reader:
-        after = ""
-        while page := reader.device_list(after, 1_000):
-            after = page[-1].device.id
-            for status in page:
-                boot, progress = status.boots[0] if status.boots else (None, None)
-                seq, missing = progress.receipt() if progress else (None, [])
-                rows.append(
-                    {
-                        "device": status.device.id,
-                        "kind": status.device.kind,
-                        "last seen": iso(status.last_received),
-                        "boot": boot,
-                        "receipted": seq,
-                        "missing": " ".join(f"{low}-{high}" for low, high in missing),
-                    }
-                )
-    show(rows, as_json)
+    settings = load_settings("warning")
+    now = settings.make_clock().now()
+    with settings.store().reading() as reader:
+        rows = [
+            row
+            for status in every_device(reader)
+            if (row := device_row(status, now))["silent"] or not silent
+        ]
+    show(
+        rows if as_json else [device_words(row) for row in rows],
+        as_json,
+        none="no device is silent" if silent else "no device is registered",
+    )
+
+
+def every_device(reader: ports.Reader) -> Iterator[DeviceStatus]:
+    after = ""
+    while page := reader.device_list(after, PAGE):
+        yield from page
+        after = page[-1].device.id
+
+
+def device_row(status: DeviceStatus, now: int) -> dict[str, Any]:
+    """What is known of a device: what is receipted of its newest boot, how many messages of all
+    its boots are missing or lost."""
+    device, heard = status.device, status.last_received
+    battery, firmware = (status.vitals.get(name) for name in ("battery", "firmware"))
+    boot, newest = status.boots[0] if status.boots else (None, Progress())
+    receipted, missing = newest.receipt()
+    progress = [one for _, one in status.boots]
+    return {
+        "id": device.id,
+        "kind": device.kind,
+        "recording": device.recording,
+        "last_heard": iso(heard),
+        "age_s": None if heard is None else max(0, now - heard) / 1000,
+        "silent": is_silent(device, heard, now),
+        "battery": battery.value if battery else None,
+        "firmware": firmware.value if firmware else None,
+        "boot": boot,
+        "receipted": receipted if receipted >= 0 else None,
+        "receipt_missing": [[low, high] for low, high in missing],
+        "missing": sum(hole.high - hole.low + 1 for one in progress for hole in one.holes),
+        "lost": sum(span.high - span.low + 1 for one in progress for span in one.lost),
+    }
+
+
+def device_words(row: dict[str, Any]) -> dict[str, Any]:
+    """A device's row for people: a recording was heard when it was recorded, not lately."""
+    recorded = row["recording"] and row["last_heard"] is not None
+    heard = row["last_heard"][:10] if recorded else ago(row["age_s"])
+    names = ("battery", "firmware", "receipted", "missing", "lost")
+    return {
+        "id": row["id"],
+        "kind": row["kind"],
+        "last heard": heard,
+        "silent": yes_no(row["silent"]),
+        **{name: row[name] for name in names},
+    }
 
 
 def parse_place(text: str, accuracy: float) -> Standing:

@@ -6,14 +6,17 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import Progress as ProgressBar
 from rich.table import Table
+from rich.text import Text
 
+from tracker import times
+
+WIDE = 10_000  # columns of what is no terminal: nothing is cut off there
 out = Console()
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -22,18 +25,31 @@ class UserError(Exception):
     """Something that the user can put right; the text says how."""
 
 
-def show(data: Any, as_json: bool) -> None:
-    """Print an object or a list of them: as JSON, or for people."""
+def show(data: Any, as_json: bool, none: str = "none") -> None:
+    """Print an object or a list of them: as JSON, or for people; `none` stands for an empty
+    list."""
     if as_json:
         print(json.dumps(data, indent=2))  # noqa: T201
         return
     rows = data if isinstance(data, list) else [{"": k, " ": v} for k, v in data.items()]
+    if not rows:
+        out.print(none)
+        return
     table = Table(box=None, show_header=isinstance(data, list))
-    for column in rows[0] if rows else ():
-        table.add_column(column)
+    for column in rows[0]:
+        table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
-    out.print(table)
+        table.add_row(*(_cell(value) for value in row.values()))
+    (out if out.is_terminal else Console(width=WIDE)).print(table)
+
+
+def _cell(value: Any) -> Text:
+    return Text("" if value is None else plain(str(value)))
+
+
+def plain(text: str) -> str:
+    """A text that commands no terminal, whatever a device has put into it."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
 @contextmanager
@@ -45,6 +61,30 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def iso(ms: int | None) -> str | None:
-    if ms is None:
-        return None
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
+    return None if ms is None else times.iso(ms)
+
+
+def legible(at: str) -> str:
+    """A time of `iso`, shorter.
+
+    >>> legible("2026-01-05T08:00:00.123Z")
+    '2026-01-05 08:00:00Z'
+    """
+    return f"{at.partition('.')[0].replace('T', ' ')}Z"
+
+
+def when(text: str) -> int:
+    """The epoch milliseconds of a time on the command line."""
+    try:
+        return times.epoch_ms(text)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
+def ago(seconds: float | None) -> str | None:
+    """An age in words."""
+    return None if seconds is None else f"{times.in_words(round(seconds * 1_000))} ago"
+
+
+def yes_no(value: bool | None) -> str | None:
+    return None if value is None else "yes" if value else "no"

@@ -50,13 +50,19 @@ def place_feature(place: Place, properties: Mapping[str, Any] = _NOTHING) -> dic
     >>> place_feature(Place(51.9, 4.4, 8.0, 0, "fix", "trk-1", ""))["geometry"]
     {'type': 'Point', 'coordinates': (4.4, 51.9)}
     """
-    own = _fields(place)
+    own = place_fields(place)
     del own["lat"], own["lon"]
     return {
         "type": "Feature",
         "geometry": {"type": "Point", "coordinates": (place.lon, place.lat)},
         "properties": {**properties, **own},
     }
+
+
+def place_fields(place: Place) -> dict[str, Any]:
+    """A place as plain data, its time in ISO 8601: the columns of a CSV."""
+    values = place._asdict() | {"at": iso(place.at)}
+    return {name: values[name] for name in COLUMNS}
 
 
 def line(places: Iterable[Place]) -> dict[str, Any] | None:
@@ -113,15 +119,10 @@ def csv_rows(places: Iterable[Place]) -> Iterator[str]:
     """
     yield _csv(COLUMNS)
     for place in places:
-        yield _csv(_fields(place).values())
+        yield _csv(place_fields(place).values())
 
 
 def _csv(cells: Iterable[Any]) -> str:
     text = StringIO()
     csv.writer(text, lineterminator="\n").writerow(cells)
     return text.getvalue()
-
-
-def _fields(place: Place) -> dict[str, Any]:
-    values = place._asdict() | {"at": iso(place.at)}
-    return {name: values[name] for name in COLUMNS}
