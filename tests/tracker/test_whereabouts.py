@@ -109,9 +109,10 @@ class TestComplaints:
         folded = go((0, -OUTSIDE), (1, INSIDE), (2, OUTSIDE), (3, OUTSIDE))
         assert (folded.visits, stay(folded)) == ([], None)
 
-    def test_two_fixes_within_a_minute_are_a_drive_by_still(self, go):
-        folded = go((0, -OUTSIDE), (1, -20), (1.9, 20), (3, OUTSIDE), (4, OUTSIDE))
-        assert (folded.visits, stay(folded)) == ([], None)
+    @pytest.mark.parametrize(("apart", "entered"), [(0, False), (0.99, False), (1, True)])
+    def test_two_fixes_within_a_minute_are_a_drive_by_still(self, go, apart, entered):
+        folded = go((0, -OUTSIDE), (1, -20), (1 + apart, 20))
+        assert (stay(folded) is not None) == entered
 
     def test_a_single_outlier_does_not_leave(self, go):
         """traccar#4417: a bad position ends a stay and begins it again."""
