@@ -10,7 +10,7 @@ from tracker.fold import Belief, Place
 from tracker.model import Asset, Binding, Device, Observation
 from tracker.ports import DeviceStatus, Position, Reader, Store
 from tracker.refold import from_nothing, refresh
-from tracker.whereabouts import LEFT, Visit, Whereabouts
+from tracker.whereabouts import ENTERED, LEFT, SEEN, Visit, Whereabouts
 
 
 class UnknownAsset(Exception):
@@ -146,7 +146,8 @@ def standing(belief: Belief, site: str) -> Inside:
     if stay is not None and stay.site == site:
         return Inside(belief.asset, stay.since, stay.last, stay.began, confirmed=turn is None)
     assert turn is not None  # else it would not have been found here
-    return Inside(belief.asset, turn.at, turn.at, "entered", confirmed=False)
+    began = SEEN if turn.gap else ENTERED
+    return Inside(belief.asset, turn.at, turn.at, began, confirmed=False)
 
 
 def inside_at(reader: Reader, site: str, at: int, after: Position, limit: int) -> list[Inside]:
@@ -173,9 +174,11 @@ def visits_to(
     over = reader.visits_at(site, since, until, after, limit)
     found = [closed(one.asset, one.visit) for one in over]
     for belief in _everyone_at(reader, site):
+        if belief.whereabouts.stay is None:
+            continue  # a first sign of arriving is no visit yet
         one = standing(belief, site)
         begins_before = until is None or one.since < until
-        if one.confirmed and begins_before and Position(one.since, one.asset) > after:
+        if begins_before and Position(one.since, one.asset) > after:
             found.append(one)
     return sorted(found, key=lambda one: (one.since, one.asset))[:limit]
 
