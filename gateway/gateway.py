@@ -16,12 +16,17 @@ from gateway.session import Delivery, Session
 from tracker.clocks import Clock
 from tracker.ports import Store, StoreUnavailable
 from tracker.receipts import Receipt
+from tracker.refold import refresh_some
 
 BATCH_AT_MOST = 1_000
 GATHER_S = 0.004  # how long a batch waits for company
 STORE_RETRY_S = (0.1, 0.2, 0.5, 1, 2, 5)
 OUTBOX_EVERY_S = 1.0
 OUTBOX_AT_ONCE = 500
+REFOLD_EVERY_S = 1.0
+REFOLD_AT_ONCE = 5  # assets in a transaction
+REFOLD_FOR_S = 0.02  # at a time, for messages wait meanwhile
+REFOLD_AGAIN_S = 60.0  # after a failure
 STALLED_S = 30.0
 
 log = structlog.get_logger()
@@ -40,6 +45,7 @@ class Gateway:
         self._store_error = ""
         self._next_try = 0.0
         self._next_outbox = 0.0
+        self._next_refold = 0.0
         self._beat = clock.mono()
 
     def run(self, ready: Callable[[], None] = lambda: None) -> None:
@@ -96,6 +102,8 @@ class Gateway:
             self._flush()
         if self._clock.mono() >= self._next_outbox:
             self._empty_outbox()
+        if self._clock.mono() >= self._next_refold:
+            self._refold_stale()
 
     def _flush(self) -> None:
         """A batch's way, in order. Nothing is acknowledged that has not been committed, but for
@@ -159,6 +167,28 @@ class Gateway:
                 tx.sent(sent)
         except StoreUnavailable as error:
             self._store_failed(str(error))
+
+    def _refold_stale(self) -> None:
+        """Fold some assets again that a change of the configuration has touched."""
+        started = self._clock.mono()
+        self._next_refold = started + REFOLD_EVERY_S
+        if self._failures:
+            return
+        try:
+            while True:
+                with self._store.writing() as tx:
+                    done = refresh_some(tx, self._clock.now(), REFOLD_AT_ONCE)
+                metrics.REFOLDED.inc(done)
+                if done < REFOLD_AT_ONCE:
+                    return
+                if self._clock.mono() - started > REFOLD_FOR_S:
+                    self._next_refold = self._clock.mono()  # messages first, then on
+                    return
+        except StoreUnavailable as error:
+            self._store_failed(str(error))
+        except Exception:
+            log.exception("stale assets cannot be folded again")
+            self._next_refold = started + REFOLD_AGAIN_S
 
     def _drain(self) -> None:
         while self._session.waiting and not self._failures:

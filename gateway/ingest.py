@@ -68,7 +68,7 @@ class Ingest:
                 letters.append(_letter(topic, payload, received, error))
         with self._store.writing() as tx:
             recorded = record(tx, messages, letters, self._policy)
-        for outcome in ("stored", "duplicates", "quarantined"):
+        for outcome in ("stored", "duplicates", "quarantined", "before_edge"):
             metrics.OBSERVATIONS.labels(outcome).inc(getattr(recorded, outcome))
         metrics.DEAD_LETTERS.inc(recorded.dead_lettered)
         return recorded.receipts

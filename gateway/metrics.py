@@ -9,6 +9,7 @@ RECEIPTS = Counter("retour_receipts", "Receipts published")
 SHED = Counter("retour_shed_messages", "Messages above their device's limit, not stored")
 STALE_ACKS = Counter("retour_stale_acks", "Acknowledgements dropped after a reconnection")
 STORE_FAILURES = Counter("retour_store_failures", "Batches that the store did not take")
+REFOLDED = Counter("retour_refolded_assets", "Assets folded again after a change")
 WAITING = Gauge("retour_waiting_messages", "Messages received and not yet stored")
 CONNECTED = Gauge("retour_broker_connected", "1 while subscribed at the broker")
 BATCH = Histogram(
