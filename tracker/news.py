@@ -63,7 +63,7 @@ def _of_visit(asset: str, old: Visit | Stay | None, new: Visit | Stay | None) ->
         return [begins, _ending(asset, new)] if isinstance(new, Visit) else [begins]
     if _beginning(old) == _beginning(new) and isinstance(old, Stay):
         return [_ending(asset, new)] if isinstance(new, Visit) else []
-    if old == new:
+    if _whole(old) == _whole(new):  # another observation may have decided it
         return []
     return [_entry(asset, VISIT_CORRECTED, new, _whole(new))]
 
