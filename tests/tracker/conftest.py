@@ -23,6 +23,7 @@ from tracker.model import (
 )
 from tracker.places import Reader, Standing
 from tracker.record import record
+from tracker.refold import refresh_some
 from tracker.registry import bind_device, register_asset, register_device
 from tracker.stamps import StampPolicy
 from tracker.stores.sqlite import SqliteStore
@@ -101,10 +102,19 @@ class Database:
     def __init__(self, store):
         self.store = store
 
-    def record(self, *messages, letters=(), policy=Make.POLICY):
-        """Record messages as one batch."""
+    def do(self, use_case, *args, **options):
+        """A use case in a transaction of its own."""
         with self.store.writing() as tx:
-            return record(tx, messages, letters, policy)
+            return use_case(tx, *args, **options)
+
+    def ask(self, question, *args, **options):
+        """A question in a transaction of its own."""
+        with self.store.reading() as tx:
+            return question(tx, *args, **options)
+
+    def record(self, *messages, letters=(), policy=Make.POLICY, recorded=None):
+        """Record messages as one batch."""
+        return self.do(record, messages, letters, policy, recorded=recorded)
 
     def register(self, id="trk-1", asset=None, place=None, policy=Make.POLICY, **options):
         """Register a device (a fixed reader where it has a place), bound to an asset if given;
@@ -145,6 +155,20 @@ class Database:
     def belief(self, asset="A1"):
         with self.store.reading() as tx:
             return tx.belief(asset)
+
+    def journal(self, asset="A1"):
+        """The journal's lines of an asset."""
+        with self.store.reading() as tx:
+            return [line for line in tx.journal_after(0, 100_000) if line.entry.asset == asset]
+
+    def stale(self):
+        """The assets whose beliefs are out of date."""
+        with self.store.reading() as tx:
+            return set(tx.stale_assets(100_000))
+
+    def refresh(self, recorded=0):
+        """Bring all stale beliefs up to date."""
+        self.do(refresh_some, recorded, 100_000)
 
     def outbox(self):
         with self.store.writing() as tx:
