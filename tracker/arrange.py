@@ -19,6 +19,9 @@ from tracker.registry import Conflict, Unregistered, refuse_before_edge
 from tracker.versions import Spell, Version, timeline
 
 
+Spells = list[Spell[PlaceValue]]
+
+
 class BadPlace(Conflict):
     """A site, zone or reader that cannot be: the text says what is wrong with it."""
 
@@ -40,7 +43,8 @@ def arrange(
         raise BadPlace(f"{kind_of(value)} {id_of(value)} would end before it begins")
     refuse_before_edge(tx, since)
     _check(tx, value)
-    return _write(tx, kind_of(value), id_of(value), value, since, until, act)
+    before, after = put_place(tx, kind_of(value), id_of(value), value, since, until, act)
+    return before != after
 
 
 def give_up(tx: Writer, kind: str, id: str, since: int | None = None, act: Act = PROGRAM) -> None:
@@ -57,7 +61,8 @@ def give_up(tx: Writer, kind: str, id: str, since: int | None = None, act: Act =
         users = []
     if users:
         raise Conflict(f"{kind} {id} is needed by {', '.join(users[:5])}: change that first")
-    if not _write(tx, kind, id, None, since, None, act):
+    before, after = put_place(tx, kind, id, None, since, None, act)
+    if before == after:
         raise Unregistered(f"there is no {kind} {id} then")
 
 
@@ -71,7 +76,7 @@ def id_of(value: PlaceValue) -> str:
     return value.device if isinstance(value, Reader) else value.id
 
 
-def _write(
+def put_place(
     tx: Writer,
     kind: str,
     id: str,
@@ -79,19 +84,21 @@ def _write(
     since: int | None,
     until: int | None,
     act: Act,
-) -> bool:
+) -> tuple[Spells, Spells]:
+    """Write a version of what is known to be fine; the spells before it and after it, which are
+    the same where it changes nothing."""
     versions = tx.versions(kind, id)
     revision = versions[-1].revision + 1 if versions else 1
     new = Version[PlaceValue](revision, kind, id, since, until, act.now, value)
     before, after = timeline(versions), timeline([*versions, new])
     if before == after:
-        return False
+        return before, after
     touched = _touched(tx, before, after)
     tx.add_place(new)
     action = "create" if not before else "change" if value is not None else "give up"
     audited(tx, act, action, kind, id, _as_json(before), _as_json(after))
     tx.mark_stale(dict.fromkeys(touched, ALWAYS if since is None else since))
-    return True
+    return before, after
 
 
 def _check(tx: Writer, value: PlaceValue) -> None:
@@ -121,7 +128,7 @@ def _zones_of(reader: Reader) -> list[str]:
 
 
 def _touched(
-    tx: Writer, before: list[Spell[PlaceValue]], after: list[Spell[PlaceValue]]
+    tx: Writer, before: Spells, after: Spells
 ) -> set[str]:
     """The assets whose beliefs a change may touch."""
     changed = [spell.value for spell in before if spell not in after]
@@ -172,7 +179,7 @@ def _read_by(tx: Writer, was_so: Callable[[Reader], bool]) -> set[str]:
     return {subject for reader in readers for subject in tx.seen_by(reader)}
 
 
-def _as_json(spells: list[Spell[PlaceValue]]) -> dict[str, Any] | None:
+def _as_json(spells: Spells) -> dict[str, Any] | None:
     if not spells:
         return None
     return {"spells": [{"since": s.since, "until": s.until, **_plain(s.value)} for s in spells]}

@@ -201,7 +201,13 @@ def bind(tx: Writer, binding: Binding, act: Act = PROGRAM, *, moves: bool = Fals
         raise Conflict(f"{subject} is bound to asset {min(foreign)} already in that period")
     tx.add_binding(subject, asset, since, until, act.now)
     audited(
-        tx, act, "bind", "binding", subject, _bound(known), _bound(tx.bindings([subject])[subject])
+        tx,
+        act,
+        "bind",
+        "binding",
+        subject,
+        bindings_fields(known),
+        bindings_fields(tx.bindings([subject])[subject]),
     )
     _follow(tx, subject, {asset, *foreign}, since, act)
 
@@ -225,8 +231,8 @@ def unbind(
         "unbind",
         "binding",
         subject,
-        _bound(known),
-        _bound(tx.bindings([subject])[subject]),
+        bindings_fields(known),
+        bindings_fields(tx.bindings([subject])[subject]),
     )
     _follow(tx, subject, {asset}, since, act)
 
@@ -289,7 +295,8 @@ def asset_fields(asset: Asset) -> dict[str, Any]:
     }
 
 
-def _bound(bindings: Sequence[Binding]) -> Mapping[str, Any]:
+def bindings_fields(bindings: Sequence[Binding]) -> Mapping[str, Any]:
+    """What a tag or device tells about, and when."""
     return {"bindings": [{"asset": b.asset, "since": b.since, "until": b.until} for b in bindings]}
 
 

@@ -1,0 +1,116 @@
+"""What is registered as a world: the file that an import would make the same of.
+
+What refers to something that is given up as if it had never been does not refer to it here.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from typing import TypeVar
+
+from tracker.layout import PlaceValue
+from tracker.model import Asset, Binding, Device, is_device_id
+from tracker.places import Reader, Site, Zone
+from tracker.ports import AssetFilter
+from tracker.ports import Reader as Stored
+from tracker.versions import Version, timeline
+from tracker.world import AssetEntry, TagBinding, Timed, Tracker, TrackerBinding, World
+
+PAGE = 10_000
+_V = TypeVar("_V", Site, Zone, Reader)
+
+
+def export_world(stored: Stored) -> World:
+    """All that is registered now and that a world file can say."""
+    sites = _places(stored, Site)
+    known_sites = {site.value.id for site in sites}
+    zones = [zone for zone in _places(stored, Zone) if zone.value.site in known_sites]
+    known_zones = {zone.value.id for zone in zones}
+    readers = [_within(reader, known_zones) for reader in _places(stored, Reader)]
+    bindings = defaultdict(list)
+    for binding in stored.every_binding():
+        bindings[binding.asset].append(binding)
+    return World(
+        sites=sites,
+        zones=[_beside(zone, known_zones) for zone in zones],
+        readers=[reader for reader in readers if reader is not None],
+        trackers=[_tracker(device) for device in _devices(stored) if device.kind == "tracker"],
+        assets=[_entry(asset, bindings, known_sites) for asset in _assets(stored)],
+    )
+
+
+def _places(stored: Stored, kind: type[_V]) -> list[Timed[_V]]:
+    """What there was when, by thing; those that were set up first come first."""
+    versions: dict[str, list[Version[PlaceValue]]] = defaultdict(list)
+    for version in stored.versions(kind.__name__.lower()):
+        versions[version.id].append(version)
+    return [
+        Timed[kind](value=spell.value, since=spell.since, until=spell.until)  # type: ignore[valid-type]
+        for of_one in versions.values()
+        for spell in timeline(of_one)
+    ]
+
+
+def _beside(zone: Timed[Zone], zones: Collection[str]) -> Timed[Zone]:
+    adjacent = [name for name in zone.value.adjacent if name in zones]
+    return zone.model_copy(update={"value": zone.value.model_copy(update={"adjacent": adjacent})})
+
+
+def _within(reader: Timed[Reader], zones: Collection[str]) -> Timed[Reader] | None:
+    """A reader without zones that there are not; None where nothing is left to say of it."""
+    value = reader.value
+    zone = value.zone if value.zone in zones else None
+    antennas = {antenna: name for antenna, name in value.antennas.items() if name in zones}
+    if zone is None and not antennas and value.place is None:
+        return None
+    known = value.model_copy(update={"zone": zone, "antennas": antennas})
+    return reader.model_copy(update={"value": known})
+
+
+def _tracker(device: Device) -> Tracker:
+    return Tracker(
+        device=device.id,
+        rest_interval_s=device.rest_interval_s,
+        moving_interval_s=device.moving_interval_s,
+        power=device.power,
+    )
+
+
+def _entry(
+    asset: Asset, bindings: Mapping[str, list[Binding]], sites: Collection[str]
+) -> AssetEntry:
+    own = sorted(bindings.get(asset.id, ()), key=lambda b: (b.subject, b.since or 0))
+    return AssetEntry(
+        id=asset.id,
+        kind=asset.class_,
+        name=asset.name,
+        home=asset.home if asset.home in sites else None,
+        initial_stage=asset.initial_stage,
+        attributes=dict(asset.attributes),
+        external_ids=dict(asset.external_ids),
+        tags=[
+            TagBinding(epc=one.subject, since=one.since, until=one.until)
+            for one in own
+            if not is_device_id(one.subject)
+        ],
+        trackers=[
+            TrackerBinding(device=one.subject, since=one.since, until=one.until)
+            for one in own
+            if is_device_id(one.subject)
+        ],
+    )
+
+
+def _devices(stored: Stored) -> Iterator[Device]:
+    after = ""
+    while page := stored.device_list(after, PAGE):
+        yield from (status.device for status in page)
+        after = page[-1].device.id
+
+
+def _assets(stored: Stored) -> Iterator[Asset]:
+    after = ""
+    while page := stored.assets(AssetFilter(), after, PAGE):
+        yield from page
+        after = page[-1].id
