@@ -25,6 +25,7 @@ from commands import (
     track,
     troubles,
     visits,
+    world,
 )
 from commands.settings import Settings
 from commands.show import UserError
@@ -61,6 +62,7 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "quarantine": troubles.quarantine,
         "verify": database.verify,
     },
+    "Set up": {"import": world.import_command, "export": world.export_command},
 }
 GROUPS = {
     "Ask": {"report": report.group},

@@ -1,0 +1,141 @@
+"""`retour import`, `retour export`: a world file becomes what is registered, and back."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from commands.process import calm_the_collector
+from commands.settings import Settings, load_settings
+from commands.show import AsJson, UserError, out, progress_bar, show
+from tracker.audit import Act
+from tracker.exporter import export_world
+from tracker.importer import Difference, import_world, known_of
+from tracker.ports import Store
+from tracker.refold import refresh_some
+from tracker.world import BadWorld, World, read_world, write_world
+
+ROWS_AT_MOST = 1_000  # of the table: nobody reads more, and to lay it out takes minutes
+REFOLD_AT_ONCE = 100
+
+
+class _Undone(Exception):
+    """Ends the transaction of a dry run."""
+
+
+def import_command(
+    file: Annotated[Path, typer.Argument(help="The world file.", show_default=False)],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what it would change.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show all, also what stays the same.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Register and change what a world file says: all of it, or nothing and every fault.
+
+    Example: retour import world.yaml --dry-run
+    """
+    settings = load_settings("warning")
+    calm_the_collector()
+    store = settings.store()
+    try:
+        with store.reading() as reader:
+            known = known_of(reader)
+        world = read_world(file.read_bytes(), known)
+        differences = apply(store, world, settings, dry_run=dry_run)
+    except BadWorld as bad:
+        for fault in bad.faults:
+            print(f"{file}:{str(fault).removeprefix('line ')}", file=sys.stderr)  # noqa: T201
+        raise UserError(f"{file} is not imported: {_count(len(bad.faults), 'fault')}") from None
+    if not dry_run:
+        refold(store, settings.make_clock().now())
+    if as_json:
+        show(as_data(differences, world, dry_run), as_json=True)
+    else:
+        tell(differences, world, dry_run=dry_run, verbose=verbose)
+
+
+def apply(store: Store, world: World, settings: Settings, *, dry_run: bool) -> list[Difference]:
+    """Import a world; in a dry run, undo it again. Raises BadWorld."""
+    clock = settings.make_clock()
+    act = Act("retour import", clock.now(), clock.wall())
+    differences: list[Difference] = []
+    try:
+        with store.writing() as tx:
+            differences = import_world(tx, world, settings.policy(clock), act)
+            if dry_run:
+                raise _Undone
+    except _Undone:
+        pass
+    return differences
+
+
+def refold(store: Store, now: int) -> None:
+    """Bring the beliefs up to date that the import touches, some at a time: a gateway must not
+    wait for all of them."""
+    with store.reading() as reader:
+        count = reader.stale_count()
+    with progress_bar("Refolding") as progress:
+        done = 0
+        while done < count:
+            with store.writing() as tx:
+                some = refresh_some(tx, now, REFOLD_AT_ONCE)
+            # Where there are none any more, somebody else has done the rest.
+            done = done + some if some else count
+            progress(done, count)
+
+
+def as_data(differences: Sequence[Difference], world: World, dry_run: bool) -> dict[str, Any]:
+    counts = Counter(difference.action for difference in differences)
+    return {
+        "dry_run": dry_run,
+        **{action: counts[action] for action in ("create", "change", "same")},
+        "not_stored": {"partners": len(world.partners), "leases": len(world.leases)},
+        "differences": [difference._asdict() for difference in differences],
+    }
+
+
+def tell(differences: Sequence[Difference], world: World, *, dry_run: bool, verbose: bool) -> None:
+    """Print what an import did, or would do, for people."""
+    rows = [one._asdict() for one in differences if verbose or one.action != "same"]
+    if rows:
+        show(rows[:ROWS_AT_MOST], as_json=False)
+    if len(rows) > ROWS_AT_MOST:
+        out.print(f"and {len(rows) - ROWS_AT_MOST} more: --json shows all")
+    counts = Counter(difference.action for difference in differences)
+    told = f"{counts['create']} new, {counts['change']} changed, {counts['same']} the same"
+    out.print(f"{told}{'; nothing is stored: this was a dry run' if dry_run else ''}")
+    if world.partners or world.leases:
+        out.print(
+            f"{_count(len(world.partners), 'partner')} and {_count(len(world.leases), 'lease')}: "
+            "checked and not stored yet: this version of Retour knows no leases",
+            soft_wrap=True,
+        )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def export_command(
+    out_file: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Where to; else it is printed.")
+    ] = None,
+) -> None:
+    """Write what is registered as a world file, which an import makes the same of.
+
+    Example: retour export --out world.yaml
+    """
+    with load_settings("warning").store().reading() as reader:
+        text = write_world(export_world(reader))
+    if out_file is None:
+        print(text, end="")  # noqa: T201
+    else:
+        out_file.write_text(text, encoding="utf-8")
