@@ -1,6 +1,7 @@
 """Configuration with versions, visits, snapshots, and more to say of devices and assets.
 
-Beliefs are folded anew: every bound asset is marked stale.
+Beliefs stay until they are folded anew, for which every bound asset is marked stale: so the
+journal is told what differs, not everything again.
 """
 
 import json
@@ -18,15 +19,14 @@ ALWAYS = -(2**63)
 
 
 def upgrade() -> None:
-    for table in ("devices", "assets", "bindings"):
+    for table in ("devices", "assets", "bindings", "beliefs"):
         op.rename_table(table, f"old_{table}")
     for index in ("bindings_asset", "bindings_subject"):
         op.drop_index(index, "old_bindings")
-    op.drop_table("beliefs")
     _create()
     _widen()
     _carry_over()
-    for table in ("old_bindings", "old_devices", "old_assets"):
+    for table in ("old_beliefs", "old_bindings", "old_devices", "old_assets"):
         op.drop_table(table)
 
 
@@ -70,6 +70,10 @@ def _carry_over() -> None:
             ),
             {"id": id, "body": body},
         )
+    op.execute(
+        "INSERT INTO beliefs (asset, body, revision) "
+        "SELECT asset, json_set(body, '$.whereabouts', json('null')), 0 FROM old_beliefs"
+    )
     op.execute(
         "INSERT INTO sightings (device, subject) "
         "SELECT DISTINCT device, subject FROM log WHERE kind = 'read'"
