@@ -99,7 +99,9 @@ def _facts(asset: Asset, places: Sequence[Place]) -> dict[str, str]:
 def _visit_table(visits: Sequence[Mapping[str, Any]], sites: Mapping[str, Site]) -> str:
     if not visits:
         return "<p>No visit to a site is known.</p>"
-    head = "".join(f"<th>{name}</th>" for name in ("Site", "Came", "Last seen", "Went", "Stayed"))
+    head = "".join(
+        f"<th>{name}</th>" for name in ("Site", "Came", "Last seen", "Went", "Stayed at least")
+    )
     rows = "".join(_visit_line(visit, sites) for visit in visits)
     return f'<div class="wide"><table><tr>{head}</tr>{rows}</table></div>'
 
@@ -108,6 +110,6 @@ def _visit_line(visit: Mapping[str, Any], sites: Mapping[str, Site]) -> str:
     words = visit_words(visit)
     site = sites.get(visit["site"])
     name = site.name if site is not None and site.name else visit["site"]
-    cells = (name, words["came"], words["last seen there"], words["went"], words["stayed"])
+    cells = (name, words["came"], words["last seen there"], words["went"], words["stayed at least"])
     row = "".join(f"<td>{text_of(cell or '')}</td>" for cell in cells)
     return f"<tr>{row}</tr>"

@@ -15,7 +15,6 @@ from tracker.ports import Position, Reader
 from tracker.queries import Inside
 from tracker.refold import ALWAYS
 from tracker.times import in_words
-from tracker.whereabouts import LEFT
 
 BEGINNING = Position(ALWAYS, "")
 
@@ -108,9 +107,8 @@ def visits_of(
 
 
 def visit_row(one: Inside, site: str) -> dict[str, Any]:
-    """A visit: `until` and `ended` are null while it lasts, `stayed_s` is how long the asset is
-    known to have been there."""
-    end = one.until if one.until is not None and one.ended == LEFT else one.last
+    """A visit: `until` and `ended` are null while it lasts, `dwell_s` is how long the asset is
+    known to have been there: when it went, between `last` and `until`, is not."""
     return {
         "asset": one.asset,
         "site": site,
@@ -119,7 +117,7 @@ def visit_row(one: Inside, site: str) -> dict[str, Any]:
         "last": iso(one.last),
         "until": iso(one.until),
         "ended": one.ended,
-        "stayed_s": (end - one.since) / 1000,
+        "dwell_s": (one.last - one.since) / 1000,
         "confirmed": one.confirmed,
     }
 
@@ -137,6 +135,6 @@ def visit_words(row: Mapping[str, Any]) -> dict[str, Any]:
         "came": f"{row['began']} {legible(row['since'])}",
         "last seen there": legible(row["last"]),
         "went": ended,
-        "stayed": in_words(round(row["stayed_s"] * 1000)),
+        "stayed at least": in_words(round(row["dwell_s"] * 1000)),
         "confirmed": yes_no(row["confirmed"]),
     }

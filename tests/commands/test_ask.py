@@ -150,7 +150,7 @@ def test_visits_of_an_asset(ask):
             "last": "2026-01-05T10:35:00.000Z",
             "until": "2026-01-05T11:30:00.000Z",
             "ended": "left",
-            "stayed_s": 3600.0,
+            "dwell_s": 300.0,
             "confirmed": True,
         }
     ]
@@ -159,7 +159,7 @@ def test_visits_of_an_asset(ask):
 def test_a_visit_that_lasts_is_told_too(ask, run):
     (visit,) = ask("visits", "pallet-1")
     assert (visit["since"], visit["began"]) == ("2026-01-05T10:00:00.000Z", "entered")
-    assert (visit["until"], visit["ended"], visit["stayed_s"]) == (None, None, 3600.0)
+    assert (visit["until"], visit["ended"], visit["dwell_s"]) == (None, None, 3600.0)
     assert "entered 2026-01-05 10:00:00Z" in run("visits", "pallet-1")[1]
 
 
