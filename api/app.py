@@ -6,12 +6,32 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 
-from api import assets, dead_letters, devices, health, problems, quarantine
+from api import (
+    assets,
+    audit,
+    bindings,
+    bulk,
+    dead_letters,
+    devices,
+    health,
+    keys,
+    locations,
+    problems,
+    quarantine,
+    readers,
+    sites,
+    tracks,
+    visits,
+    zones,
+)
 from api.backend import Backend
+from api.etags import Conditional
+from api.limits import Rate, RateLimited, SizeLimited
 from api.observe import Observed
+from api.parameters import only_declared
 from tracker.clocks import Clock
 from tracker.ports import Store
 from tracker.second_look import Decode
@@ -24,9 +44,19 @@ Times are UTC. Errors are problem details (RFC 9457). Listings come in pages: as
 """
 ROUTERS = (
     assets.router,
+    bindings.router,
+    tracks.router,
+    visits.router,
+    locations.router,
+    bulk.router,
+    sites.router,
+    zones.router,
+    readers.router,
     devices.router,
     dead_letters.router,
     quarantine.router,
+    audit.router,
+    keys.router,
     health.router,
 )
 
@@ -45,10 +75,12 @@ def create_app(
     health: Callable[[], Sequence[str]] = lambda: (),
     policy: StampPolicy | None = None,
     decode: Decode | None = None,
+    rate: Rate | None = None,
 ) -> FastAPI:
     """The API on a store. `health` tells what ails the process's other parts, in words;
     nothing where all is well. `policy` and `decode` are for what is recorded again on request;
-    without `decode` dead letters cannot be."""
+    without `decode` dead letters cannot be. `rate` is how often a client may ask; None: as
+    often as it likes."""
     app = _Documented(
         title="Retour",
         version=version("retour"),
@@ -60,11 +92,20 @@ def create_app(
         generate_unique_id_function=_operation_id,
     )
     app.state.backend = Backend(store, clock, health, policy or StampPolicy(), decode)
-    app.add_middleware(Observed)
+    _add_middleware(app, rate, clock)
     problems.handle_problems(app)
     for router in ROUTERS:
-        app.include_router(router)
+        app.include_router(router, dependencies=[Depends(only_declared)])
     return app
+
+
+def _add_middleware(app: FastAPI, rate: Rate | None, clock: Clock) -> None:
+    """From the innermost to the outermost."""
+    app.add_middleware(Conditional)
+    app.add_middleware(SizeLimited)
+    if rate is not None:
+        app.add_middleware(RateLimited, rate=rate, clock=clock)
+    app.add_middleware(Observed)
 
 
 def _operation_id(route: APIRoute) -> str:

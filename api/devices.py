@@ -2,37 +2,100 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from itertools import islice
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
-from pydantic import BaseModel, Field, TypeAdapter
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
+from api.answers import created
+from api.arranged import listing_of
 from api.auth import TheCaller
-from api.cursors import BadCursor, Cursor, Limit, Listing, Page, cut
+from api.cursors import BadCursor, Cursor, Limit, Page, cut
+from api.etags import show_version
+from api.parameters import DeviceName, Expected
 from api.problems import EVERYWHERE, documented
 from api.times import Time
-from tracker import queries
-from tracker.ports import DeviceStatus
+from tracker import model, queries, registry
+from tracker.places import Name, Seconds
+from tracker.ports import DeviceStatus, Reader
 from tracker.queries import UnknownDevice
 from tracker.receipts import Progress
+from tracker.record import UNKNOWN_DEVICE
+from tracker.registry import Conflict, Outdated
+from tracker.world import Word
 
 router = APIRouter(prefix="/v1/devices", tags=["devices"], responses=documented(*EVERYWHERE))
 
 BOOTS_AT_MOST = 10
-_devices = Listing("devices", TypeAdapter(tuple[str, str]))
+PAGE = 1_000
+_devices = listing_of("devices")
+_strangers = listing_of("strangers")
+_PROFILE: JsonDict = {"kind": "tracker", "name": "Blue 7's tracker", "rest_interval_s": 21600}
 
 
-class Device(BaseModel):
+class DeviceBody(BaseModel):
+    """A device's profile as it shall be."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_PROFILE]})
+
+    kind: Word = Field(
+        default="tracker", description="`tracker`, `reader`, or what it is.", examples=["tracker"]
+    )
+    name: Name = Field(default="", description="What people call it.", examples=["Tracker 7"])
+    rest_interval_s: Seconds | None = Field(
+        default=None, description="Seconds between its reports at rest.", examples=[21600]
+    )
+    moving_interval_s: Seconds | None = Field(
+        default=None, description="Seconds between its reports while it moves.", examples=[3600]
+    )
+    power: Word | None = Field(
+        default=None, description="What it runs on, in a word.", examples=["battery"]
+    )
+
+
+class Battery(BaseModel):
+    """What a device last reported of its battery."""
+
+    value: float = Field(description="How full it is, 0 to 1.", examples=[0.83])
+    at: Time = Field(description="When: event time, UTC.")
+
+
+class Firmware(BaseModel):
+    """What a device last reported of its firmware."""
+
+    value: str = Field(description="The version, in its own words.", examples=["2.4.1"])
+    at: Time = Field(description="When: event time, UTC.")
+
+
+class _Identified(BaseModel):
+    id: str = Field(description="Its id, as in its topics.", examples=["trk-1"])
+
+
+class Device(DeviceBody, _Identified):
     """A registered device."""
 
-    id: str = Field(description="Its id, as in its topics.", examples=["trk-1"])
-    kind: str = Field(description="What sort of device it is.", examples=["tracker"])
+    model_config = ConfigDict(
+        extra="ignore", json_schema_serialization_defaults_required=True, json_schema_extra={}
+    )
+
     recording: bool = Field(
         description="Whether it replays a recording: its stamps may be of any age."
     )
     last_seen: Time | None = Field(
         description="When its last message came in, UTC; null: none yet."
     )
+    silent: bool | None = Field(
+        description="Whether it was not heard for three of its longest interval; null: it states "
+        "none, or was never heard."
+    )
+    battery: Battery | None = Field(description="Its battery; null: never reported.")
+    firmware: Firmware | None = Field(description="Its firmware; null: never reported.")
+    missing: int = Field(description="How many messages have not come yet.", examples=[2])
+    lost: int = Field(description="How many messages the device no longer holds.", examples=[0])
 
 
 class Numbers(BaseModel):
@@ -70,42 +133,158 @@ class DeviceDetail(Device):
     )
 
 
+class DeviceChange(DeviceDetail):
+    """What came of a device's change."""
+
+    adopted: int = Field(
+        description="How many observations were taken out of quarantine and stored, for it is "
+        "registered now.",
+        examples=[3],
+    )
+
+
 class DevicePage(Page[Device]):
     """Devices by id."""
 
 
+class Stranger(BaseModel):
+    """A device that nobody registered, and what is held back of it."""
+
+    id: str = Field(description="Its id, as in its topics.", examples=["trk-9"])
+    observations: int = Field(description="How many are held in quarantine.", examples=[3])
+    first: Time = Field(description="When the first of them came in, UTC.")
+    last: Time = Field(description="When the last of them came in, UTC.")
+
+
+class StrangerPage(Page[Stranger]):
+    """Unknown devices by id."""
+
+
 @router.get("", responses=documented(BadCursor))
-def list_devices(caller: TheCaller, limit: Limit = 100, cursor: Cursor = None) -> DevicePage:
-    """All registered devices, by id."""
-    after = _devices.position(cursor) or ""
+def list_devices(
+    caller: TheCaller,
+    silent: Annotated[
+        bool | None,
+        Query(description="Only those that are silent, or are not.", examples=[True]),
+    ] = None,
+    kind: Annotated[
+        str | None, Query(description="Only those of a kind.", examples=["tracker"])
+    ] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> DevicePage:
+    """Registered devices, by id."""
+    after = _devices.position(cursor, silent, kind) or ""
+    now = caller.now()
     with caller.reading() as reader:
-        rows, last = cut(reader.device_list(after, limit + 1), limit)
+        wanted = (
+            one
+            for one in _every_device(reader, after)
+            if kind in (None, one.device.kind)
+            and (silent is None or silent == bool(_is_silent(one, now)))
+        )
+        rows, last = cut(list(islice(wanted, limit + 1)), limit)
     return DevicePage(
-        items=[_device(row) for row in rows],
-        next=_devices.cursor(last.device.id) if last else None,
+        items=[Device(**_fields(row, now)) for row in rows],
+        next=_devices.cursor(last.device.id, silent, kind) if last else None,
+    )
+
+
+@router.get("/unknown", responses=documented(BadCursor))
+def list_unknown_devices(
+    caller: TheCaller, limit: Limit = 100, cursor: Cursor = None
+) -> StrangerPage:
+    """Devices that send but that nobody registered, by id: what they sent is in quarantine."""
+    after = _strangers.position(cursor) or ""
+    with caller.reading() as reader:
+        rows, last = cut(reader.strangers(after, limit + 1), limit)
+    return StrangerPage(
+        items=[
+            Stranger(id=id, observations=count, first=first, last=newest)
+            for id, count, first, newest in rows
+        ],
+        next=_strangers.cursor(last[0]) if last else None,
     )
 
 
 @router.get("/{device}", responses=documented(UnknownDevice))
-def get_device(
-    caller: TheCaller,
-    device: Annotated[str, Path(description="The device's id.", examples=["trk-1"])],
-) -> DeviceDetail:
-    """A device, when it was last heard, and its receipt positions."""
+def get_device(caller: TheCaller, response: Response, device: DeviceName) -> DeviceDetail:
+    """A device: its profile, what it reports of itself, and its receipt positions."""
     with caller.reading() as reader:
         status = queries.device_status(reader, device)
+    show_version(response, status.device.version)
+    return DeviceDetail(**_detail(status, caller.now()))
+
+
+@router.put("/{device}", responses=created(DeviceChange) | documented(Conflict, Outdated))
+def put_device(
+    caller: TheCaller,
+    response: Response,
+    device: DeviceName,
+    body: DeviceBody,
+    expected: Expected,
+) -> DeviceChange:
+    """Register a device, or replace its profile. What it sent before it was registered is taken
+    out of quarantine, stored and receipted."""
+    with caller.writing() as (tx, act):
+        known = tx.devices([device]).get(device)
+        profile = replace(known or model.Device(device, body.kind), **dict(body))
+        adopted = registry.save_device(tx, profile, caller.policy, act, expected)
+        status = queries.device_status(tx, device)
+    if known is None:
+        response.status_code = 201
+    show_version(response, status.device.version)
+    return DeviceChange(**_detail(status, caller.now()), adopted=adopted)
+
+
+@router.post("/{device}/adopt", status_code=201, responses=documented(UnknownDevice, Conflict))
+def adopt_device(
+    caller: TheCaller,
+    response: Response,
+    device: Annotated[str, Path(description="The unknown device's id.", examples=["trk-9"])],
+    body: DeviceBody | None = None,
+) -> DeviceChange:
+    """Register an unknown device that has sent something, and take that out of quarantine. A
+    profile may be given; else it is a tracker of which nothing is stated."""
+    with caller.writing() as (tx, act):
+        if tx.devices([device]):
+            raise Conflict(f"device {device} is registered already")
+        if not tx.quarantined(device, UNKNOWN_DEVICE):
+            raise UnknownDevice(device)
+        profile = replace(model.Device(device, "tracker"), **dict(body or ()))
+        adopted = registry.save_device(tx, profile, caller.policy, act)
+        status = queries.device_status(tx, device)
+    show_version(response, status.device.version)
+    return DeviceChange(**_detail(status, caller.now()), adopted=adopted)
+
+
+def _every_device(reader: Reader, after: str) -> Iterator[DeviceStatus]:
+    while page := reader.device_list(after, PAGE):
+        yield from page
+        after = page[-1].device.id
+
+
+def _is_silent(status: DeviceStatus, now: int) -> bool | None:
+    return queries.is_silent(status.device, status.last_received, now)
+
+
+def _fields(status: DeviceStatus, now: int) -> dict[str, Any]:
+    progress = [one for _, one in status.boots]
+    battery, firmware = (status.vitals.get(name) for name in ("battery", "firmware"))
+    return {
+        **asdict(status.device),
+        "last_seen": status.last_received,
+        "silent": _is_silent(status, now),
+        "battery": battery and battery._asdict(),
+        "firmware": firmware and firmware._asdict(),
+        "missing": sum(hole.high - hole.low + 1 for one in progress for hole in one.holes),
+        "lost": sum(span.high - span.low + 1 for one in progress for span in one.lost),
+    }
+
+
+def _detail(status: DeviceStatus, now: int) -> dict[str, Any]:
     boots = [_boot(*one) for one in status.boots[:BOOTS_AT_MOST]]
-    return DeviceDetail(**dict(_device(status)), boots=boots)
-
-
-def _device(status: DeviceStatus) -> Device:
-    device = status.device
-    return Device(
-        id=device.id,
-        kind=device.kind,
-        recording=device.recording,
-        last_seen=status.last_received,
-    )
+    return _fields(status, now) | {"boots": boots}
 
 
 def _boot(name: str, progress: Progress) -> Boot:

@@ -1,4 +1,4 @@
-"""Places in answers."""
+"""Places of assets in answers."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ class Place(BaseModel):
         examples=["fix"],
     )
     device: str = Field(description="The device that observed it.", examples=["trk-1"])
+    zone: str | None = Field(
+        description="The zone that the reader watched; null: not known.", examples=["z_inspection"]
+    )
 
     @classmethod
     def of(cls, place: fold.Place) -> Place:
@@ -38,8 +41,16 @@ class Location(Place):
         "being replayed, the recording's.",
         examples=[12.5],
     )
+    site: str | None = Field(
+        description="The site where it is; null: at none that is known.", examples=["depot"]
+    )
+    confirmed: bool = Field(
+        description="False while a single observation says that it has arrived or left."
+    )
 
     @classmethod
     def now(cls, located: Located) -> Location:
         """From the domain's located."""
-        return cls.model_validate({**located.place._asdict(), "age_s": located.age / 1000})
+        place, age, site, confirmed = located
+        own = {"age_s": age / 1000, "site": site, "confirmed": confirmed}
+        return cls.model_validate(place._asdict() | own)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
@@ -13,9 +13,11 @@ __all__ = ["EXAMPLE", "MS_AT_MOST", "Moment", "Time", "epoch_ms", "iso"]
 EXAMPLE = "2026-01-05T08:00:00.000Z"
 
 
-def _asked(text: str) -> int:
+def _asked(given: Any) -> int:
+    if isinstance(given, bool) or not isinstance(given, str | int):
+        raise ValueError("a time is ISO 8601 with an offset, or epoch milliseconds")
     try:
-        return epoch_ms(text)
+        return epoch_ms(str(given))
     except ValueError as error:
         raise ValueError(f"{error}; in a URL, the + of an offset is written %2B") from None
 
@@ -32,4 +34,4 @@ Moment = Annotated[
     BeforeValidator(_asked),
     WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "integer"}]}),
 ]
-"""A time in a question: ISO 8601 with an offset, or epoch ms."""
+"""A time in a question or in what is sent: ISO 8601 with an offset, or epoch ms."""

@@ -30,7 +30,7 @@ from tracker.model import (
     body_of,
     content_digest,
 )
-from tracker.places import Reader, Standing
+from tracker.places import Circle, Reader, Site, Standing, Zone
 from tracker.record import record
 from tracker.registry import bind_device, bind_tag, register_asset, register_device
 from tracker.stamps import StampPolicy
@@ -84,6 +84,14 @@ class World:
             register_device(tx, Device(id, kind, recording), POLICY)
             if place:
                 arrange(tx, Reader(device=id, place=place))
+
+    def site(self, id: str, lon: float = 4.4, lat: float = 51.9, radius_m: float = 100) -> None:
+        with self.store.writing() as tx:
+            arrange(tx, Site(id=id, geofence=Circle(center=(lon, lat), radius_m=radius_m)))
+
+    def zone(self, id: str, site: str) -> None:
+        with self.store.writing() as tx:
+            arrange(tx, Zone(id=id, site=site))
 
     def asset(self, id: str, *, devices: tuple[str, ...] = (), tags: tuple[str, ...] = ()) -> None:
         with self.store.writing() as tx:
@@ -193,4 +201,10 @@ def anonymous(app: FastAPI) -> Iterator[TestClient]:
 @pytest.fixture
 def client(app: FastAPI) -> Iterator[TestClient]:
     with TestClient(app, headers={"Authorization": "Bearer rtr_read"}) as client:
+        yield client
+
+
+@pytest.fixture
+def writer(app: FastAPI) -> Iterator[TestClient]:
+    with TestClient(app, headers={"Authorization": "Bearer rtr_write"}) as client:
         yield client

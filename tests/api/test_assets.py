@@ -9,6 +9,14 @@ from tracker.places import Standing
 NOON = 1_767_614_400_000
 TAG = "urn:epc:id:grai:0614141.12345.5678"
 GATE = Standing(lat=51.9, lon=4.4, acc=25.0)
+PLAIN = {
+    "class": "pallet",
+    "name": "",
+    "home": None,
+    "initial_stage": None,
+    "attributes": {},
+    "external_ids": {},
+}
 
 
 def test_lists_assets_by_id(client: Any, world: Any) -> None:
@@ -17,8 +25,9 @@ def test_lists_assets_by_id(client: Any, world: Any) -> None:
     answer = client.get("/v1/assets")
     assert answer.status_code == 200
     assert answer.json() == {
-        "items": [{"id": id, "kind": "pallet"} for id in ("a", "c", TAG)],
+        "items": [{"id": id, **PLAIN} for id in ("a", "c", TAG)],
         "next": None,
+        "stale": 0,
     }
 
 
@@ -26,7 +35,7 @@ def test_shows_an_asset_of_which_nothing_is_known(client: Any, world: Any) -> No
     world.asset("a")
     assert client.get("/v1/assets/a").json() == {
         "id": "a",
-        "kind": "pallet",
+        **PLAIN,
         "bindings": [],
         "last_observed": None,
         "first_seen": None,
@@ -48,6 +57,7 @@ def test_shows_what_is_known_of_an_asset(client: Any, world: Any) -> None:
         "at": "2026-01-05T11:59:00.000Z",
         "source": "fix",
         "device": "trk",
+        "zone": None,
     }
     newest = {
         "lat": 51.9,
@@ -56,11 +66,14 @@ def test_shows_what_is_known_of_an_asset(client: Any, world: Any) -> None:
         "at": "2026-01-05T11:59:30.000Z",
         "source": "read",
         "device": "gate",
+        "zone": None,
         "age_s": 30.0,
+        "site": None,
+        "confirmed": True,
     }
     assert client.get("/v1/assets/a").json() == {
         "id": "a",
-        "kind": "pallet",
+        **PLAIN,
         "bindings": [
             {"subject": "trk", "since": None, "until": None},
             {"subject": TAG, "since": None, "until": None},

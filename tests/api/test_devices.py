@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tracker.model import Fix
+from tracker.model import Fix, Values
 from tracker.places import Standing
 
 NOON = 1_767_614_400_000
@@ -14,6 +14,21 @@ def send(world: Any, device: str, boot: str, *seqs: int, received: int = NOON) -
         world.send(message._replace(boot=boot))
 
 
+UNHEARD = {
+    "name": "",
+    "rest_interval_s": None,
+    "moving_interval_s": None,
+    "power": None,
+    "recording": False,
+    "last_seen": None,
+    "silent": None,
+    "battery": None,
+    "firmware": None,
+    "missing": 0,
+    "lost": 0,
+}
+
+
 def test_lists_devices_by_id(client: Any, world: Any) -> None:
     world.device("trk")
     world.device("gate", place=Standing(lat=51.9, lon=4.4, acc=25.0))
@@ -21,30 +36,122 @@ def test_lists_devices_by_id(client: Any, world: Any) -> None:
     world.tell("trk", 0, (NOON - 500, Fix(50.1, 4.2)), received=NOON - 100)
     assert client.get("/v1/devices").json() == {
         "items": [
+            {**UNHEARD, "id": "gate", "kind": "reader"},
+            {**UNHEARD, "id": "rec", "kind": "tracker", "recording": True},
             {
-                "id": "gate",
-                "kind": "reader",
-                "recording": False,
-                "place": {"lat": 51.9, "lon": 4.4, "acc": 25.0},
-                "last_seen": None,
-            },
-            {
-                "id": "rec",
-                "kind": "tracker",
-                "recording": True,
-                "place": None,
-                "last_seen": None,
-            },
-            {
+                **UNHEARD,
                 "id": "trk",
                 "kind": "tracker",
-                "recording": False,
-                "place": None,
                 "last_seen": "2026-01-05T11:59:59.900Z",
             },
         ],
         "next": None,
     }
+
+
+def test_shows_what_a_device_reports_of_itself(client: Any, world: Any) -> None:
+    world.device("trk")
+    world.tell("trk", 0, (NOON - 500, Values({"battery": 0.5, "firmware": "2.4.1"})))
+    world.tell("trk", 1, (NOON - 900, Values({"battery": 0.6})))
+    shown = client.get("/v1/devices/trk").json()
+    at = "2026-01-05T11:59:59.500Z"
+    assert shown["battery"] == {"value": 0.5, "at": at}
+    assert shown["firmware"] == {"value": "2.4.1", "at": at}
+
+
+def test_silent_devices_are_found(client: Any, writer: Any, world: Any, clock: Any) -> None:
+    for id, interval in (("often", 60), ("seldom", 3600), ("unheard", 60), ("vague", None)):
+        writer.put(f"/v1/devices/{id}", json={"rest_interval_s": interval})
+        if id != "unheard":
+            world.tell(id, 0, (NOON, Fix(50.1, 4.2)))
+    clock.at = NOON + 180_001
+
+    def found(**params: Any) -> list[str]:
+        return [one["id"] for one in client.get("/v1/devices", params=params).json()["items"]]
+
+    assert found(silent=True) == ["often"]
+    assert found(silent=False) == ["seldom", "unheard", "vague"]
+    assert found(silent=True, kind="reader") == []
+    assert client.get("/v1/devices/often").json()["silent"] is True
+    assert client.get("/v1/devices/vague").json()["silent"] is None
+
+
+def test_a_device_is_registered_and_changed(writer: Any) -> None:
+    profile = {"kind": "tracker", "name": "Seven", "rest_interval_s": 3600, "power": "battery"}
+    made = writer.put("/v1/devices/trk", json=profile)
+    assert (made.status_code, made.headers["etag"]) == (201, '"1"')
+    assert made.json() == {**UNHEARD, **profile, "id": "trk", "boots": [], "adopted": 0}
+    again = writer.put("/v1/devices/trk", json=profile)
+    assert (again.status_code, again.headers["etag"]) == (200, '"1"')
+    changed = writer.put("/v1/devices/trk", json={}, headers={"If-Match": '"1"'})
+    assert (changed.headers["etag"], changed.json()["name"]) == ('"2"', "")
+
+
+def test_a_change_of_what_somebody_else_changed_is_refused(writer: Any) -> None:
+    writer.put("/v1/devices/trk", json={})
+    for headers in ({"If-None-Match": "*"}, {"If-Match": '"2"'}, {"If-Match": 'W/"other"'}):
+        answer = writer.put("/v1/devices/trk", json={"name": "x"}, headers=headers)
+        assert (answer.status_code, answer.json()["type"]) == (412, "/problems/outdated")
+    assert writer.get("/v1/devices/trk").json()["name"] == ""
+
+
+def test_a_profile_does_not_end_a_recording(writer: Any, world: Any) -> None:
+    world.device("rec", recording=True)
+    assert writer.put("/v1/devices/rec", json={"name": "old"}).json()["recording"] is True
+
+
+def test_an_unknown_device_is_listed_and_adopted(writer: Any, world: Any) -> None:
+    for seq in range(3):
+        world.tell("trk-9", seq, (NOON - seq, Fix(50.1, 4.2)), received=NOON + seq)
+    assert writer.get("/v1/devices/unknown").json()["items"] == [
+        {
+            "id": "trk-9",
+            "observations": 3,
+            "first": "2026-01-05T12:00:00.000Z",
+            "last": "2026-01-05T12:00:00.002Z",
+        }
+    ]
+    adopted = writer.post("/v1/devices/trk-9/adopt")
+    assert (adopted.status_code, adopted.json()["adopted"]) == (201, 3)
+    assert adopted.json()["boots"][0]["seq"] == 2
+    assert writer.get("/v1/devices/unknown").json()["items"] == []
+    assert writer.get("/v1/quarantine").json()["items"] == []
+    again = writer.post("/v1/devices/trk-9/adopt")
+    assert (again.status_code, again.json()["type"]) == (409, "/problems/conflict")
+
+
+def test_registering_adopts_too(writer: Any, world: Any) -> None:
+    world.tell("trk-9", 0, (NOON, Fix(50.1, 4.2)))
+    assert writer.put("/v1/devices/trk-9", json={"kind": "reader"}).json()["adopted"] == 1
+
+
+def test_nothing_is_adopted_that_nothing_is_known_of(writer: Any) -> None:
+    answer = writer.post("/v1/devices/trk-9/adopt", json={"kind": "reader"})
+    assert (answer.status_code, answer.json()["type"]) == (404, "/problems/unknown-device")
+    assert writer.get("/v1/devices").json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        ({"kind": ""}, "kind"),
+        ({"rest_interval_s": 0}, "rest_interval_s"),
+        ({"rest_interval_s": "often"}, "rest_interval_s"),
+        ({"recording": True}, "recording"),
+        ([], "body"),
+    ],
+)
+def test_a_bad_profile_is_refused(writer: Any, body: Any, name: str) -> None:
+    answer = writer.put("/v1/devices/trk", json=body)
+    assert answer.status_code == 422
+    assert [one["name"] for one in answer.json()["errors"]] == [name]
+    assert writer.get("/v1/devices/trk").status_code == 404
+
+
+def test_an_id_that_fits_into_no_topic_is_refused(writer: Any) -> None:
+    answer = writer.put("/v1/devices/a+b", json={})
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/conflict")
+    assert "is no device id" in answer.json()["detail"]
 
 
 def test_shows_what_is_receipted_of_a_device(client: Any, world: Any) -> None:

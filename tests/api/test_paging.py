@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tracker import queries
+from tracker import tracks
 from tracker.model import Fix, Read, Values
 from tracker.places import Standing
 
@@ -34,10 +34,14 @@ def walk(client: Any, path: str, **params: Any) -> list[list[Any]]:
 @pytest.fixture
 def filled(world: Any) -> None:
     for n in range(7):
-        world.device(f"d{n}")
+        world.site(f"s{n}", *((4.2, 53.0, 500_000) if n == 0 else (100 + n,)))
+        world.zone(f"z{n}", "s0")
+        world.device(f"d{n}", place=GATE)
         world.asset(f"a{n}", devices=(f"d{n}",))
         world.bury(b"{%d" % n)
         world.tell("stranger", n, (NOON, Fix(50.0 + n, 4.2)))
+        if n > 0:
+            world.tell(f"d{n}", 99, (NOON - 50 * n, Fix(52.0, 4.2)))
         world.tell("d0", n, (NOON - 100, Values({"battery": 0.8})), (NOON, Fix(50.0 + n, 4.2)))
 
 
@@ -47,6 +51,11 @@ LISTINGS = {
     "/v1/dead-letters": lambda item: -item["id"],
     "/v1/quarantine": lambda item: -item["id"],
     "/v1/assets/a0/track": lambda item: item["at"],
+    "/v1/sites": lambda item: item["id"],
+    "/v1/zones": lambda item: item["id"],
+    "/v1/readers": lambda item: item["device"],
+    "/v1/sites/s0/inside": lambda item: item["asset"],
+    "/v1/sites/s0/visits": lambda item: (item["since"], item["asset"]),
 }
 
 
@@ -98,7 +107,6 @@ NO_POSITIONS = [
     "true",
     "[]",
     "[1]",
-    '[1, "k"]',
     f'[{2**63}, "{0:032}"]',
     f'["1", "{0:032}"]',
 ]
@@ -114,6 +122,14 @@ def test_what_is_no_cursor_is_refused(client: Any, path: str) -> None:
         answer = client.get(path, params={"cursor": cursor})
         assert answer.status_code == 400, cursor
         assert answer.json()["type"] == "/problems/bad-cursor"
+
+
+@pytest.mark.usefixtures("filled")
+def test_a_moment_has_the_key_of_an_event(client: Any) -> None:
+    made = client.get("/v1/assets/a0/track", params={"limit": 1}).json()["next"]
+    query = json.loads(urlsafe_b64decode(made + "=="))[0]
+    cursor = forged(f'["{query}", [1, "k"]]'.encode())
+    assert client.get("/v1/assets/a0/track", params={"cursor": cursor}).status_code == 400
 
 
 @pytest.mark.usefixtures("filled")
@@ -183,7 +199,7 @@ def test_a_track_is_what_a_plain_list_would_be(
         if since <= row.at < until and not isinstance(row.what, Values) and row.device != stray
     ]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(queries, "PAGE", 3)
+        patch.setattr(tracks, "PAGE", 3)
         params = {"from": since, "to": until, "limit": limit}
         pages = walk(client, f"/v1/assets/{asset}/track", **params)
     found = [(place["at"], place["device"], place["lat"]) for page in pages for place in page]
