@@ -85,7 +85,7 @@ def draw(places: Sequence[Place], sites: Iterable[Site]) -> str:
     drawn = [view.xy(*point) for point in points]
     parts = [
         *_graticule(view),
-        *_fences(view, sites),
+        *_fences(view, sites, [_beside("end", drawn[-1]), _beside("start", drawn[0])]),
         *_way(view, places, points),
         *_dots(places, drawn),
         _end("end", drawn[-1], places[-1]),
@@ -133,14 +133,20 @@ def _dots(places: Sequence[Place], drawn: Sequence[Point]) -> Iterator[str]:
 
 def _end(which: str, point: Point, place: Place) -> str:
     x, y = point
-    above = -12 if which == "start" else 22
     mark = f'<circle class="{which}" cx="{x:.1f}" cy="{y:.1f}" r="6.5"/>'
     words = f"{which} {legible(iso(place.at))[:16]}"
-    return mark + _label("mark", (x, y + above), words)
+    return mark + _label("mark", _beside(which, point), words)
 
 
-def _fences(view: View, sites: Iterable[Site]) -> Iterator[str]:
-    taken: list[Point] = []
+def _beside(which: str, point: Point) -> Point:
+    """Where the words for the start or the end of a track stand."""
+    x, y = point
+    return x, y - 12 if which == "start" else y + 22
+
+
+def _fences(view: View, sites: Iterable[Site], words: Sequence[Point]) -> Iterator[str]:
+    """The fences, each with its name where it covers no other one, nor other `words`."""
+    taken = list(words)
     for site in sites:
         if site.geofence is None:
             continue

@@ -125,12 +125,13 @@ def test_a_fence_across_the_antimeridian_is_near_a_track_on_either_side():
         assert max(xs) - min(xs) < WIDTH
 
 
-@pytest.mark.parametrize("names", [("Depot East", "Depot West", "Depot North")])
-def test_names_do_not_cover_each_other(names):
-    fence = Circle(center=(4.4, 51.9), radius_m=20)
-    sites = [Site(id=f"s{n}", name=name, geofence=fence) for n, name in enumerate(names)]
+@pytest.mark.parametrize("at", [(4.4, 51.9), (4.9, 52.4)])
+def test_names_cover_neither_each_other_nor_the_words_at_the_ends(at):
+    fence = Circle(center=at, radius_m=20)
+    sites = [Site(id=f"s{n}", name=f"Depot {n}", geofence=fence) for n in range(3)]
     shapes = drawn(way((51.9, 4.4), (52.4, 4.9)), *sites)
-    heights = sorted(float(one.get("y")) for one in shapes["site"])
+    heights = sorted(float(one.get("y")) for one in (*shapes["site"], *shapes["mark"]))
+    assert len(heights) == 5
     assert all(b - a > 12 for a, b in pairwise(heights))
 
 
