@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from commands.settings import load_settings
-from commands.show import AsJson, out, progress_bar, show
+from commands.show import AsJson, UserError, iso, out, progress_bar, show, when
+from commands.trial import trial
+from tracker.audit import Act
+from tracker.stamps import DAY
+from tracker.trim import trim
 from tracker.verify import verify as audit
 
 group = typer.Typer(no_args_is_help=True, help="The database.")
+
+
+def day_or_time(text: str) -> int:
+    """The epoch milliseconds of a time on the command line; of a date, its midnight UTC."""
+    return when(f"{text}T00:00:00Z" if len(text) == len("2026-01-05") else text)
 
 
 @group.command("upgrade")
@@ -30,7 +41,41 @@ def db_check(as_json: AsJson = False) -> None:
     """
     store = load_settings("warning").store()
     with store.reading() as reader:
-        show(dict(reader.counts()), as_json)
+        show({**reader.counts(), "log_begins": iso(reader.edge())}, as_json)
+
+
+@group.command("trim")
+def db_trim(
+    before: Annotated[
+        int | None,
+        typer.Option(parser=day_or_time, metavar="DATE", help="Give up what was observed before."),
+    ] = None,
+    days: Annotated[int | None, typer.Option(min=0, help="Keep so many days.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Give up the log's oldest part. Visits and what is believed at its new edge stay.
+
+    Example: retour db trim --days 400 --dry-run
+    """
+    if (before is None) == (days is None):
+        raise UserError("say either --before or --days")
+    settings = load_settings("warning")
+    clock = settings.make_clock()
+    now = clock.now()
+    edge = before if before is not None else now - (days or 0) * DAY
+    act = Act("retour db trim", now, clock.wall())
+    with trial(settings.store(), dry_run) as tx, progress_bar("Keeping beliefs") as progress:
+        done = trim(tx, edge, act, progress)
+    show(
+        {
+            "log_begins": iso(done.edge),
+            "rows": done.rows,
+            "assets": done.assets,
+            "dry_run": dry_run,
+        },
+        as_json,
+    )
 
 
 def verify(as_json: AsJson = False) -> None:

@@ -11,8 +11,9 @@ from typing import Annotated, Any
 import typer
 
 from commands.process import calm_the_collector
-from commands.settings import Settings, load_settings
+from commands.settings import load_settings
 from commands.show import AsJson, UserError, out, progress_bar, show
+from commands.trial import trial
 from tracker.audit import Act
 from tracker.exporter import export_world
 from tracker.importer import Difference, import_world, known_of
@@ -22,10 +23,6 @@ from tracker.world import BadWorld, World, read_world, write_world
 
 ROWS_AT_MOST = 1_000  # of the table: nobody reads more, and to lay it out takes minutes
 REFOLD_AT_ONCE = 100
-
-
-class _Undone(Exception):
-    """Ends the transaction of a dry run."""
 
 
 def import_command(
@@ -49,32 +46,20 @@ def import_command(
         with store.reading() as reader:
             known = known_of(reader)
         world = read_world(file.read_bytes(), known)
-        differences = apply(store, world, settings, dry_run=dry_run)
+        clock = settings.make_clock()
+        act = Act("retour import", clock.now(), clock.wall())
+        with trial(store, dry_run) as tx:
+            differences = import_world(tx, world, settings.policy(clock), act)
     except BadWorld as bad:
         for fault in bad.faults:
             print(f"{file}:{str(fault).removeprefix('line ')}", file=sys.stderr)  # noqa: T201
         raise UserError(f"{file} is not imported: {_count(len(bad.faults), 'fault')}") from None
     if not dry_run:
-        refold(store, settings.make_clock().now())
+        refold(store, act.now)
     if as_json:
         show(as_data(differences, world, dry_run), as_json=True)
     else:
         tell(differences, world, dry_run=dry_run, verbose=verbose)
-
-
-def apply(store: Store, world: World, settings: Settings, *, dry_run: bool) -> list[Difference]:
-    """Import a world; in a dry run, undo it again. Raises BadWorld."""
-    clock = settings.make_clock()
-    act = Act("retour import", clock.now(), clock.wall())
-    differences: list[Difference] = []
-    try:
-        with store.writing() as tx:
-            differences = import_world(tx, world, settings.policy(clock), act)
-            if dry_run:
-                raise _Undone
-    except _Undone:
-        pass
-    return differences
 
 
 def refold(store: Store, now: int) -> None:

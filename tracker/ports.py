@@ -215,8 +215,9 @@ class Reader(Protocol):
         """The receipt progress of every boot of every device."""
 
     def kept(self) -> Iterator[tuple[Boot, Iterator[int]]]:
-        """Every boot with the numbers of it, in ascending order, of which something is logged,
-        quarantined or dead-lettered. Take a boot's numbers before the next boot."""
+        """Every boot with the numbers of it, in ascending order, of which something is logged
+        (or was, before the log's edge), quarantined or dead-lettered. Take a boot's numbers
+        before the next boot."""
 
     def messages(self, boots: Collection[str]) -> int:
         """How many messages of these boots, of whatever device, have something in the log."""
@@ -368,7 +369,8 @@ class Writer(Reader, Protocol):
         """A new version of a site, zone or reader; its revision, whatever the given one is."""
 
     def add_edge(self, at: int, recorded: int) -> int:
-        """Delete from the log what is stamped before `at`; how many rows went."""
+        """Delete from the log what is stamped before `at`, and the snapshots that the bases
+        stand for; how many rows went. Which messages they were of stays known."""
 
     def audit(self, changes: Sequence[Change]) -> None: ...
 

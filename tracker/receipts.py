@@ -90,7 +90,7 @@ class Progress(NamedTuple):
         if first - 1 > top:
             gone.append(Span(top + 1, first - 1))
             top = first - 1
-        return Progress(top, tuple(left), _bounded(_merged([*self.lost, *gone])), first)
+        return Progress(top, tuple(left), _bounded(merged([*self.lost, *gone])), first)
 
     def expire(self, now: int) -> Progress:
         """A hole that has been open for 7 days is lost, unless the device says `first`."""
@@ -101,7 +101,7 @@ class Progress(NamedTuple):
             return self
         left = tuple(h for h in self.holes if now - h.since <= HOLE_EXPIRES)
         return self._replace(
-            holes=left, lost=_bounded(_merged([*self.lost, *(Span(h.low, h.high) for h in old)]))
+            holes=left, lost=_bounded(merged([*self.lost, *(Span(h.low, h.high) for h in old)]))
         )
 
     def receipt(self) -> tuple[int, list[Span]]:
@@ -166,14 +166,19 @@ def _without_span(spans: tuple[Span, ...], i: int, seq: int) -> tuple[Span, ...]
     return (*spans[:i], *(p for p in parts if p.low <= p.high), *spans[i + 1 :])
 
 
-def _merged(spans: Iterable[Span]) -> tuple[Span, ...]:
-    merged: list[Span] = []
+def merged(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """The same numbers as few ranges, in order.
+
+    >>> merged([Span(4, 9), Span(0, 1), Span(2, 5)])
+    (Span(low=0, high=9),)
+    """
+    joined: list[Span] = []
     for span in sorted(spans):
-        if merged and span.low <= merged[-1].high + 1:
-            merged[-1] = Span(merged[-1].low, max(merged[-1].high, span.high))
+        if joined and span.low <= joined[-1].high + 1:
+            joined[-1] = Span(joined[-1].low, max(joined[-1].high, span.high))
         else:
-            merged.append(span)
-    return tuple(merged)
+            joined.append(span)
+    return tuple(joined)
 
 
 def _bounded(lost: tuple[Span, ...]) -> tuple[Span, ...]:

@@ -115,10 +115,16 @@ def record(
     copies = _Copies(sifted)
     new, conflicts = _append(tx, copies, recorded)
     intruders = _account(tx, sifted, copies, new, result)
+    edge = tx.edge()
     if intruders and not adopted:
         tx.remove(intruders)
         new.difference_update(intruders)
-        conflicts += [(message, copies.rows[key]) for key, message in intruders.items()]
+        # From before the edge they come a second time, only that the first row is gone.
+        conflicts += [
+            (message, copies.rows[key])
+            for key, message in intruders.items()
+            if edge is None or copies.rows[key].at >= edge
+        ]
 
     held = [*copies.held.values(), *_hold_strangers(tx, strangers)]
     dead = [*letters]
@@ -130,7 +136,6 @@ def record(
         tx.dead_letter(dead)
     logged = [row for key, row in copies.rows.items() if key in new]
     tx.note_vitals(_vitals(logged))
-    edge = tx.edge()
     telling = logged if edge is None else [row for row in logged if row.at >= edge]
     refold_touched(tx, telling, recorded)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from heapq import merge
 from itertools import groupby
 from typing import Any
 
@@ -124,8 +125,14 @@ class LogReads:
             for table in tables
         ]
         ordered = self._db.execute(union(*numbered).order_by("device", "boot", "seq"))
+        given_up: dict[Boot, list[range]] = {}
+        for row in self._db.execute(select(schema.given_up)):
+            numbers = range(row.low, row.high + 1)
+            given_up.setdefault((row.device, row.boot), []).append(numbers)
         for boot, found in groupby(ordered, key=lambda row: (row.device, row.boot)):
-            yield boot, (row.seq for row in found)
+            yield boot, _once(*given_up.pop(boot, ()), (row.seq for row in found))
+        for boot, ranges in given_up.items():
+            yield boot, _once(*ranges)
 
     def messages(self, boots: Collection[str]) -> int:
         log = schema.log
@@ -180,3 +187,8 @@ class LogReads:
     def newest(self) -> tuple[int, int]:
         log = self._db.scalar(select(func.max(schema.log.c.id))) or 0
         return log, self._db.scalar(select(func.max(schema.journal.c.id))) or 0
+
+
+def _once(*numbers: Iterable[int]) -> Iterator[int]:
+    """Ascending numbers together, each of them once."""
+    return (number for number, _ in groupby(merge(*numbers)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -11,7 +12,7 @@ from sqlalchemy import Connection, Table, delete, func, insert, literal, select
 from tracker.cells import cell_of
 from tracker.model import DeadLetter, Fix, Observation, Quarantined, Read
 from tracker.ports import Boot, Outbound
-from tracker.receipts import Progress
+from tracker.receipts import Progress, Span, merged
 from tracker.stores import rows, schema, sql
 from tracker.stores.cache import Cache
 
@@ -85,7 +86,23 @@ class LogWrites:
     def add_edge(self, at: int, recorded: int) -> int:
         self._cache.edge = []
         self._db.execute(insert(schema.edges).values(at=at, recorded=recorded))
+        self._note_given_up(at)
+        self._db.exec_driver_sql(sql.DROP_BEFORE_BASES, (at,))
         return self._db.execute(delete(schema.log).where(schema.log.c.at < at)).rowcount
+
+    def _note_given_up(self, before: int) -> None:
+        """Note which messages have something in the log from before an event time."""
+        table = schema.given_up
+        spans: dict[Boot, list[Span]] = defaultdict(list)
+        for device, boot, *span in self._db.exec_driver_sql(sql.MESSAGES_BEFORE, (before,)):
+            spans[(device, boot)].append(Span(*span))
+        for row in self._db.execute(select(table)).all():
+            if (row.device, row.boot) in spans:
+                spans[(row.device, row.boot)].append(Span(row.low, row.high))
+        for boot, found in spans.items():
+            known = delete(table).where(table.c.device == boot[0], table.c.boot == boot[1])
+            self._db.execute(known)
+            self._db.exec_driver_sql(sql.ADD_GIVEN_UP, [(*boot, *span) for span in merged(found)])
 
     def progress(self, boots: Iterable[Boot]) -> dict[Boot, Progress]:
         known = self._cache.progress

@@ -86,6 +86,17 @@ edges = Table(
     Column("recorded", BIG, nullable=False),
 )
 
+# Which messages had something in the log that was given up: they are accounted for.
+given_up = Table(
+    "given_up",
+    metadata,
+    Column("device", Text, primary_key=True),
+    Column("boot", Text, primary_key=True),
+    Column("low", BIG, primary_key=True),
+    Column("high", BIG, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 beliefs = Table(
     "beliefs",
     metadata,

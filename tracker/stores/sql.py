@@ -33,6 +33,7 @@ NOTE_SIGHTING = _insert(schema.sightings)
 NOTE_CELL = _insert(schema.cells)
 ADD_VISIT = _insert(schema.visits, "OR REPLACE")
 SAVE_SNAPSHOT = _insert(schema.snapshots, "OR REPLACE")
+ADD_GIVEN_UP = _insert(schema.given_up, "")
 ADD_VERSION = _insert(schema.versions, "")
 ADD_CHANGE = _insert(schema.audit, "")
 ADD_LABEL = _insert(schema.labels, "")
@@ -63,6 +64,18 @@ PROGRESS = """
 ASSETS = str(
     select(schema.assets).where(schema.assets.c.id.in_(text("SELECT value FROM json_each(?)")))
 )
+# Runs of numbers: within one, a number and its rank grow alike.
+MESSAGES_BEFORE = """
+    SELECT device, boot, min(seq), max(seq) FROM (
+        SELECT DISTINCT device, boot, seq,
+            seq - dense_rank() OVER (PARTITION BY device, boot ORDER BY seq) AS run
+        FROM log WHERE at < ? AND seq IS NOT NULL)
+    GROUP BY device, boot, run"""
+DROP_BEFORE_BASES = """
+    DELETE FROM snapshots WHERE EXISTS (
+        SELECT 1 FROM snapshots AS base
+        WHERE base.asset = snapshots.asset AND base.base AND base.at < ?
+            AND (base.at, base.key) > (snapshots.at, snapshots.key))"""
 SHARED_EXTERNAL_IDS = """
     SELECT name, value, json_group_array(asset) AS assets FROM labels
     WHERE name >= 'id:' AND name < 'id;' GROUP BY name, value HAVING count(*) > 1"""

@@ -1,0 +1,74 @@
+"""Use case: the log gives up what lies before an event time, its edge.
+
+What is believed of an asset at the edge stays as its base belief: later observations are folded
+onto it. Visits that are over, the journal, and which messages are accounted for stay as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tracker.audit import Act, audited
+from tracker.fold import Belief
+from tracker.ports import Writer
+from tracker.refold import refresh, rerun
+from tracker.registry import Conflict
+from tracker.times import iso
+from tracker.whereabouts import Moment
+
+ASSETS_AT_ONCE = 1_000
+
+
+class BadEdge(Conflict):
+    """An edge that the log cannot have."""
+
+
+class Trimmed(NamedTuple):
+    """What trimming did: the log begins at `edge` now, `rows` are gone, and `assets` have a
+    base belief that stands for them."""
+
+    edge: int
+    rows: int
+    assets: int
+
+
+def trim(
+    tx: Writer,
+    edge: int,
+    act: Act,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> Trimmed:
+    """Give up what was observed before `edge` (epoch ms, event time). `progress` is told assets
+    done and assets in all. Raises BadEdge where that lies in the future or before the present
+    edge."""
+    before = tx.edge()
+    if edge > act.now:
+        raise BadEdge(f"{iso(edge)} lies in the future: the log would hold nothing")
+    if before is not None and edge < before:
+        raise BadEdge(f"the log begins at {iso(before)}: what was before {iso(edge)} is gone")
+    if edge == before:
+        return Trimmed(edge, 0, 0)
+    assets = tx.bound_assets()
+    for asset in tx.stale(assets):
+        refresh(tx, asset, act.now)
+    based = 0
+    for start in range(0, len(assets), ASSETS_AT_ONCE):
+        some = assets[start : start + ASSETS_AT_ONCE]
+        bases = [base for belief in tx.beliefs(some).values() if (base := _at(tx, belief, edge))]
+        tx.save_snapshots(bases, base=True)
+        based += len(bases)
+        progress(start + len(some), len(assets))
+    rows = tx.add_edge(edge, act.now)
+    began = None if before is None else {"edge": iso(before)}
+    audited(tx, act, "trim", "log", "edge", began, {"edge": iso(edge), "rows": rows})
+    return Trimmed(edge, rows, based)
+
+
+def _at(tx: Writer, belief: Belief, edge: int) -> Belief | None:
+    """What was believed of an asset at the edge; None where nothing was known yet."""
+    if belief.at < edge:
+        return belief
+    start = tx.snapshot_before(belief.asset, Moment(edge, ""))
+    rows = tx.history(belief.asset, until=edge, after=start.moment if start else None)
+    return rerun(start, belief.asset, rows, tx.layout()).belief
