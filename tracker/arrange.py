@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tracker.audit import PROGRAM, Act, audited
-from tracker.geofence import Box, faults_of, shape_of
-from tracker.layout import PlaceValue
-from tracker.places import Reader, Site, Value, Zone
+from tracker.geofence import Box, faults_of, looks_swapped, shape_of
+from tracker.layout import Layout, PlaceValue
+from tracker.places import Fence, Reader, Site, Value, Zone
 from tracker.ports import Writer
 from tracker.refold import ALWAYS
 from tracker.registry import Conflict, Unregistered, refuse_before_edge
 from tracker.versions import Spell, Version, timeline
-
+from tracker.worldchecks import SWAPPED
 
 Spells = list[Spell[PlaceValue]]
 
@@ -104,8 +104,8 @@ def put_place(
 def _check(tx: Writer, value: PlaceValue) -> None:
     layout = tx.layout()
     if isinstance(value, Site):
-        if value.geofence is not None and (faults := faults_of(value.geofence)):
-            raise BadPlace(f"the geofence of site {value.id}: {'; '.join(faults)}")
+        if value.geofence is not None:
+            _check_fence(layout, value.id, value.geofence)
     elif isinstance(value, Zone):
         if value.site not in layout.sites():
             raise Unregistered(f"zone {value.id}: there is no site {value.site}")
@@ -118,6 +118,15 @@ def _check(tx: Writer, value: PlaceValue) -> None:
         _need_zones(layout.zones(), _zones_of(value), f"reader {value.device}")
 
 
+def _check_fence(layout: Layout, site: str, fence: Fence) -> None:
+    others = [s.geofence for s in layout.sites().values() if s.id != site and s.geofence]
+    faults = faults_of(fence)
+    if looks_swapped(fence, others):
+        faults.append(SWAPPED)
+    if faults:
+        raise BadPlace(f"the geofence of site {site}: {'; '.join(faults)}")
+
+
 def _need_zones(known: Iterable[str], wanted: Iterable[str], who: str) -> None:
     if missing := sorted(set(wanted).difference(known)):
         raise Unregistered(f"{who}: there is no zone {missing[0]}")
@@ -127,9 +136,7 @@ def _zones_of(reader: Reader) -> list[str]:
     return [reader.zone] if reader.zone is not None else list(reader.antennas.values())
 
 
-def _touched(
-    tx: Writer, before: Spells, after: Spells
-) -> set[str]:
+def _touched(tx: Writer, before: Spells, after: Spells) -> set[str]:
     """The assets whose beliefs a change may touch."""
     changed = [spell.value for spell in before if spell not in after]
     changed += [spell.value for spell in after if spell not in before]
