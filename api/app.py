@@ -23,12 +23,14 @@ from api import (
     quarantine,
     readers,
     sites,
+    stream,
     tracks,
     visits,
     zones,
 )
 from api.backend import Backend
 from api.etags import Conditional
+from api.feed import Feed
 from api.limits import Rate, RateLimited, SizeLimited
 from api.observe import Observed
 from api.parameters import only_declared
@@ -55,6 +57,7 @@ ROUTERS = (
     devices.router,
     dead_letters.router,
     quarantine.router,
+    stream.router,
     audit.router,
     keys.router,
     health.router,
@@ -92,6 +95,7 @@ def create_app(
         generate_unique_id_function=_operation_id,
     )
     app.state.backend = Backend(store, clock, health, policy or StampPolicy(), decode)
+    app.state.feed = Feed(store)
     _add_middleware(app, rate, clock)
     problems.handle_problems(app)
     for router in ROUTERS:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
+END_S = 5  # how long answers may take to end, once nobody is to be served any more
+
 
 class CannotListen(OSError):
     """The address cannot be listened on; the text says why."""
@@ -26,11 +28,15 @@ def serving(app: FastAPI, host: str, port: int) -> Iterator[str]:
             listening.listen()  # who asks from now on is answered when uvicorn is up
         except OSError as error:
             raise CannotListen(f"cannot listen on {host}:{port}: {error.strerror}") from None
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, timeout_graceful_shutdown=END_S
+        )
+        server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listening],), name="api")
         thread.start()
         try:
             yield f"http://{host}:{listening.getsockname()[1]}"
         finally:
+            app.state.feed.stop()  # live streams would never end by themselves
             server.should_exit = True
             thread.join()

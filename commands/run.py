@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import structlog
+from fastapi import FastAPI
 
 from api.app import create_app
 from api.server import serving
@@ -13,7 +14,9 @@ from commands.metrics import serving_metrics
 from commands.process import calm_the_collector, on_stop, stop_signal
 from commands.settings import Settings, load_settings
 from commands.show import out
+from gateway.decoders import decode_again
 from gateway.running import Parts, Running, embedded_gateway
+from tracker.clocks import Clock
 from tracker.ports import Store
 
 
@@ -27,11 +30,22 @@ def up() -> None:
     calm_the_collector()
     parts = settings.parts()
     with broker_and_gateway(settings, parts, stopped.set) as (url, running):
-        app = create_app(parts.store, parts.clock, running.health)
+        app = make_app(settings, parts.store, parts.clock, running.health)
         with serving(app, settings.api_host, settings.api_port) as api_url:
             out.print(f"Devices publish to {url}; questions go to {api_url}/v1")
             hint_at_key(parts.store)
             stopped.wait()
+
+
+def make_app(
+    settings: Settings,
+    store: Store,
+    clock: Clock,
+    health: Callable[[], Sequence[str]] = lambda: (),
+) -> FastAPI:
+    """The API as the settings have it."""
+    policy = settings.policy(clock)
+    return create_app(store, clock, health, policy, decode_again, settings.rate())
 
 
 @contextmanager
@@ -74,7 +88,7 @@ def api() -> None:
     """
     settings = load_settings()
     stopped = stop_signal()
-    app = create_app(settings.store(), settings.make_clock())
+    app = make_app(settings, settings.store(), settings.make_clock())
     with serving(app, settings.api_host, settings.api_port) as url:
         out.print(f"Questions go to {url}/v1")
         stopped.wait()

@@ -14,10 +14,12 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from api.limits import Rate
 from commands.process import configure_log
 from commands.show import UserError
 from gateway.broker_url import BrokerUrl
 from gateway.gateway import Gateway
+from gateway.limits import Limits
 from gateway.running import Parts
 from tracker.clocks import Clock, SystemClock
 from tracker.stamps import StampPolicy
@@ -39,6 +41,18 @@ class Settings(BaseSettings):
     )
     api_host: str = Field(default="127.0.0.1", description="The address where the API listens.")
     api_port: int = Field(default=8000, description="The port where the API listens.")
+    device_rate: float = Field(
+        default=100, ge=0, description="Messages a second of one device; 0: unlimited."
+    )
+    device_burst: float = Field(
+        default=20_000, ge=1, description="Messages that a device may send at once."
+    )
+    api_rate: float = Field(
+        default=50, ge=0, description="Requests a second of one client; 0: any number."
+    )
+    api_burst: float = Field(
+        default=200, ge=0, description="Requests of one client at once; 0: any number."
+    )
     metrics_port: int = Field(
         default=0, ge=0, le=65_535, description="Where `gateway` answers /metrics; 0: nowhere."
     )
@@ -76,6 +90,12 @@ class Settings(BaseSettings):
                 f"RETOUR_CLOCK is {self.clock!r}; write it as ANCHOR:RATE, like 1790000000000:60"
             ) from None
 
+    def rate(self) -> Rate | None:
+        """How often a client may ask the API; None: as often as it likes."""
+        if not self.api_rate or not self.api_burst:
+            return None
+        return Rate(self.api_rate, max(1.0, self.api_burst))
+
     def policy(self, clock: Clock) -> StampPolicy:
         floor = round(self.earliest.timestamp() * 1000)
         return StampPolicy(floor, self.history_days, clock.rate)
@@ -88,7 +108,8 @@ class Settings(BaseSettings):
 
     def parts(self) -> Parts:
         clock = self.make_clock()
-        return Parts(self.store(), clock, self.policy(clock), self.client_id)
+        limits = Limits(self.device_rate, self.device_burst) if self.device_rate else None
+        return Parts(self.store(), clock, self.policy(clock), self.client_id, limits)
 
     def gateway(self, parts: Parts) -> Gateway:
         return parts.gateway(self.broker(), mqtt5=self.mqtt_version == "5")

@@ -8,13 +8,22 @@ from tracker.model import Fix
 
 ROUTES = [
     "/v1/assets",
-    "/v1/assets/{asset}",
-    "/v1/assets/{asset}/location",
-    "/v1/assets/{asset}/track",
+    "/v1/assets/a",
+    "/v1/assets/a/location",
+    "/v1/assets/a/track",
     "/v1/devices",
-    "/v1/devices/{device}",
+    "/v1/devices/d",
     "/v1/dead-letters",
     "/v1/quarantine",
+]
+FOR_ADMINS = [("GET", "/v1/audit"), ("GET", "/v1/keys"), ("POST", "/v1/keys")]
+FOR_WRITERS = [
+    ("POST", f"/v1/{what}/{act}")
+    for what, acts in {
+        "dead-letters": ("retry", "discard"),
+        "quarantine": ("retry", "believe", "discard"),
+    }.items()
+    for act in acts
 ]
 OPEN = ["/health/live", "/health/ready", "/metrics"]
 CALLERS = [
@@ -47,15 +56,38 @@ def filled(world: Any) -> None:
 @pytest.mark.parametrize(("header", "status", "type"), CALLERS)
 def test_who_may_ask_what(anonymous: Any, header: str | None, status: int, type: str) -> None:
     headers = {} if header is None else {"Authorization": header.encode()}
-    for route in ROUTES:
-        path = route.format(asset="a", device="d")
+    for path in ROUTES:
         answer = anonymous.get(path, headers=headers)
         assert answer.status_code == status, path
-        assert answer.headers["cache-control"] == "no-store"
         if type is not None:
             assert answer.json()["type"] == type
             assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.headers["cache-control"] == "no-store"
         assert answer.headers.get("www-authenticate", "").startswith("Bearer") == (status == 401)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "enough"),
+    [
+        *((*route, {"write", "admin"}) for route in FOR_WRITERS),
+        *((*route, {"admin"}) for route in FOR_ADMINS),
+        ("DELETE", "/v1/keys/k-new", {"admin"}),
+    ],
+)
+def test_some_take_a_greater_scope(
+    anonymous: Any, world: Any, method: str, path: str, enough: set[str]
+) -> None:
+    body = {"name": "k", "scopes": ["read"]} if "keys" in path else {"ids": [1]}
+    for scope in ("read", "write", "admin", "revoked"):
+        headers = {"Authorization": f"Bearer rtr_{scope}"}
+        answer = anonymous.request(method, path, headers=headers, json=body)
+        if scope == "revoked":
+            assert answer.json()["type"] == "/problems/invalid-key"
+        elif scope in enough:
+            assert answer.status_code in (200, 201, 204, 501)
+        else:
+            assert answer.json()["type"] == "/problems/scope-too-small"
+            assert (scope in answer.json()["detail"]) is False
 
 
 def test_expired_and_revoked_and_unknown_look_the_same(anonymous: Any) -> None:
@@ -74,12 +106,26 @@ def test_a_stranger_does_not_learn_what_exists(anonymous: Any, world: Any) -> No
     assert there.status_code == absent.status_code == 401
 
 
-def test_the_tables_above_name_every_route(app: FastAPI) -> None:
-    paths = app.openapi()["paths"]
-    assert sorted(paths) == sorted(ROUTES + OPEN)
-    for path, operations in paths.items():
-        for operation in operations.values():
-            assert operation.get("security", []) == ([{"key": []}] if path in ROUTES else [])
+def test_no_route_is_open_by_mistake(app: FastAPI, anonymous: Any) -> None:
+    """Whichever routes there are: without a key nothing is answered, with one that is not
+    valid, or for reading alone, nothing is changed."""
+    for path, operations in app.openapi()["paths"].items():
+        for method, operation in operations.items():
+            assert operation.get("security", []) == ([] if path in OPEN else [{"key": []}]), path
+            if path not in OPEN:
+                route = method.upper(), path.replace("{", "").replace("}", "")
+                assert refusal(anonymous, *route) == 401
+                assert refusal(anonymous, *route, "rtr_guessed") in (401, 422), route
+                if method != "get":
+                    assert refusal(anonymous, *route, "rtr_read") in (403, 422), route
+
+
+def refusal(anonymous: Any, method: str, path: str, secret: str | None = None) -> int:
+    headers = {"Authorization": f"Bearer {secret}"} if secret else {}
+    answer = anonymous.request(method, path, headers=headers)
+    assert answer.headers["content-type"] == "application/problem+json"
+    status: int = answer.status_code
+    return status
 
 
 @pytest.mark.parametrize("path", [*OPEN, "/v1/openapi.json"])

@@ -23,8 +23,8 @@ KEYS_OF_A_PROBLEM = {"type", "title", "status", "detail", "instance"}
         ("GET", "/redoc", 404, "/problems/not-found"),
         ("GET", "/v1/devices/x", 404, "/problems/unknown-device"),
         ("GET", "/v1/assets?limit=1001", 422, "/problems/bad-value"),
-        ("POST", "/v1/assets", 405, "/problems/method-not-allowed"),
-        ("DELETE", "/v1/assets/a", 405, "/problems/method-not-allowed"),
+        ("DELETE", "/v1/audit", 405, "/problems/method-not-allowed"),
+        ("PUT", "/v1/keys/k", 405, "/problems/method-not-allowed"),
     ],
 )
 def test_every_error_is_a_problem(
@@ -41,7 +41,7 @@ def test_every_error_is_a_problem(
 
 
 def test_a_wrong_method_is_told_the_right_one(client: Any) -> None:
-    assert client.post("/v1/assets").headers["allow"] == "GET"
+    assert client.post("/v1/audit").headers["allow"] == "GET"
 
 
 def fail_with(app: FastAPI, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:

@@ -1,0 +1,251 @@
+"""The feed: what becomes known, in the order in which it becomes known, by the page.
+
+A position in it is a row of the log and a line of the journal. From a position on, a page holds
+the newest place of every asset that rows of the log have moved, and what lines of the journal
+say. Where a row is late, or a later one tells already where the asset is, the page is silent
+about it: whoever reads on is told in the end where everything is, and nothing twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
+
+import anyio
+import orjson
+
+from api.cursors import BadCursor
+from api.problems import TooManyStreams
+from api.times import iso
+from tracker.fold import Belief
+from tracker.news import RELOCATED
+from tracker.ports import Line, Reader, Store
+from tracker.versions import timeline
+
+T = TypeVar("T")
+
+LOCATION, VISIT, CORRECTION = "location", "visit", "correction"
+ROWS = 1_000  # of the log, and as many lines of the journal, on a page
+POLL_S = 0.5
+PAGES_KEPT = 8  # most listeners ask for the same ones
+THREADS = 4  # that look into the database for all listeners
+LISTENERS_AT_MOST = 100
+_POSITION = re.compile(r"([0-9]{1,18})\.([0-9]{1,18})")
+
+
+class Position(NamedTuple):
+    """How far somebody has read: up to a row of the log and a line of the journal.
+
+    >>> Position.parse("17.4"), str(Position(17, 4))
+    (Position(log=17, journal=4), '17.4')
+    """
+
+    log: int
+    journal: int
+
+    @classmethod
+    def parse(cls, text: str) -> Position:
+        """From the id of an event. Raises BadCursor."""
+        match = _POSITION.fullmatch(text)
+        if match is None:
+            raise BadCursor("the id of the last event does not come from this stream")
+        return cls(int(match[1]), int(match[2]))
+
+    def __str__(self) -> str:
+        return f"{self.log}.{self.journal}"
+
+
+class Event(NamedTuple):
+    """Something to tell: `data` is JSON, `sites` are those that it concerns. Who has heard it
+    has read up to `id`."""
+
+    id: Position
+    name: str
+    asset: str
+    class_: str
+    sites: Sequence[str | None]
+    data: bytes
+
+
+class Page(NamedTuple):
+    """What there is to tell from a position on, up to the position `end`."""
+
+    events: list[Event]
+    end: Position
+
+
+def start(reader: Reader, text: str | None) -> Position:
+    """Where to begin: after the event whose id is `text`, else now. Raises BadCursor."""
+    newest = Position(*reader.newest())
+    if text is None:
+        return newest
+    asked = Position.parse(text)
+    if asked.log > newest.log or asked.journal > newest.journal:
+        raise BadCursor(f"the event {asked} has not happened yet: the newest is {newest}")
+    oldest = reader.logged_after(0, 1)
+    if reader.edge() is not None and (not oldest or asked.log < oldest[0][0] - 1):
+        raise BadCursor(f"the log no longer holds what came after {asked}: begin without an id")
+    return asked
+
+
+def page_after(after: Position, reader: Reader) -> Page:
+    """The page that begins after a position."""
+    rows = reader.logged_after(after.log, ROWS)
+    lines = reader.journal_after(after.journal, ROWS)
+    # The log is shorter than it was where its newest rows were late, and have been given up.
+    log = rows[-1][0] if rows else min(after.log, reader.newest()[0])
+    told = [*_moved(reader, rows, after.journal), *_written(reader, lines, log)]
+    return Page(told, Position(log, lines[-1].number if lines else after.journal))
+
+
+def _moved(reader: Reader, rows: Sequence[tuple[int, str, int]], journal: int) -> list[Event]:
+    """The newest places that came with some rows, by row."""
+    events = []
+    for asset, came in _touched(reader, rows).items():
+        belief = reader.belief(asset)
+        if belief is None or belief.last is None:
+            continue
+        newest = reader.logged(bytes.fromhex(belief.last.key))
+        number = came.get((newest.subject, newest.at)) if newest else None
+        if number is not None:
+            events.append(_location(reader, belief, Position(number, journal)))
+    return sorted(events)
+
+
+def _touched(
+    reader: Reader, rows: Sequence[tuple[int, str, int]]
+) -> dict[str, dict[tuple[str, int], int]]:
+    """For each asset that rows tell about their numbers, by subject and event time."""
+    spells = {
+        subject: timeline(reader.binding_versions(subject))
+        for subject in {subject for _, subject, _ in rows}
+    }
+    touched: dict[str, dict[tuple[str, int], int]] = defaultdict(dict)
+    for number, subject, at in rows:
+        for spell in spells[subject]:
+            if spell.holds_at(at):
+                touched[spell.value][subject, at] = number
+    return touched
+
+
+def _location(reader: Reader, belief: Belief, id: Position) -> Event:
+    place, site = belief.last, belief.whereabouts.site
+    assert place is not None  # else there was nothing to tell
+    data = {
+        "asset": belief.asset,
+        "lat": place.lat,
+        "lon": place.lon,
+        "acc": place.acc,
+        "at": iso(place.at),
+        "source": place.source,
+        "device": place.device,
+        "site": site,
+        "zone": place.zone,
+    }
+    class_ = _class(reader, belief.asset)
+    return Event(id, LOCATION, belief.asset, class_, (site,), orjson.dumps(data))
+
+
+def _written(reader: Reader, lines: Sequence[Line], log: int) -> Iterator[Event]:
+    """What lines of the journal say of visits, and corrections of first places."""
+    for line in lines:
+        entry = line.entry
+        if not entry.kind.startswith("visit.") and entry.kind != RELOCATED:
+            continue
+        name = CORRECTION if entry.kind == RELOCATED else VISIT
+        sites = (entry.body.get("site"), _former_site(reader, entry.supersedes))
+        id = Position(log, line.number)
+        yield Event(id, name, entry.asset, _class(reader, entry.asset), sites, _said(line))
+
+
+def _former_site(reader: Reader, line: int | None) -> str | None:
+    """The site of which a line spoke that is corrected: who watches it must hear of that."""
+    if line is None:
+        return None
+    (corrected,) = reader.journal_after(line - 1, 1)
+    site: str | None = corrected.entry.body.get("site")
+    return site
+
+
+def _said(line: Line) -> bytes:
+    entry = line.entry
+    data: dict[str, Any] = {name: getattr(entry, name) for name in ("asset", "kind", "about", "at")}
+    data |= entry.body
+    data |= {"recorded": line.recorded, "line": line.number, "supersedes": entry.supersedes}
+    data.pop("key", None)
+    for name in ("at", "since", "last", "until", "recorded"):
+        if name in data:
+            data[name] = iso(data[name])
+    return orjson.dumps(data)
+
+
+def _class(reader: Reader, asset: str) -> str:
+    known = reader.asset(asset)
+    return known.class_ if known else ""
+
+
+class Feed:
+    """The feed of one process, for all who listen. Only while somebody does is it looked for
+    news, and only once for all."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._threads = anyio.CapacityLimiter(THREADS)
+        self._look = anyio.Lock()
+        self._looked = float("-inf")
+        self._newest = Position(0, 0)
+        self._pages: OrderedDict[Position, asyncio.Task[Page]] = OrderedDict()
+        self.listeners = 0
+        self.stopped = False
+
+    def stop(self) -> None:
+        """Let all who listen end, within POLL_S. May be called from any thread."""
+        self.stopped = True
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Be one of those who listen. Raises TooManyStreams."""
+        if self.listeners >= LISTENERS_AT_MOST:
+            raise TooManyStreams(LISTENERS_AT_MOST)
+        self.listeners += 1
+        try:
+            yield
+        finally:
+            self.listeners -= 1
+
+    async def after(self, position: Position) -> Page | None:
+        """The page after a position; None where there is nothing new. Raises
+        StoreUnavailable."""
+        if await self._is_newest(position):
+            return None
+        task = self._pages.get(position)
+        if task is None:
+            reading = self._reading(partial(page_after, position))
+            task = self._pages[position] = asyncio.create_task(reading)
+            if len(self._pages) > PAGES_KEPT:
+                self._pages.popitem(last=False)
+        try:
+            # Whoever asked first may go away: the others wait for the same answer.
+            return await asyncio.shield(task)
+        except Exception:
+            self._pages.pop(position, None)
+            raise
+
+    async def _is_newest(self, position: Position) -> bool:
+        async with self._look:
+            if anyio.current_time() - self._looked >= POLL_S:
+                self._newest = Position(*await self._reading(lambda reader: reader.newest()))
+                self._looked = anyio.current_time()
+        return position == self._newest
+
+    async def _reading(self, ask: Callable[[Reader], T]) -> T:
+        def answer() -> T:
+            with self._store.reading() as reader:
+                return ask(reader)
+
+        return await anyio.to_thread.run_sync(answer, limiter=self._threads)
