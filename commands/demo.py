@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
@@ -14,21 +15,23 @@ from api.server import serving
 from commands.keys import make_key
 from commands.process import configure_log, stop_signal
 from commands.show import UserError, show
+from commands.tour import tour
+from commands.visits import BEGINNING
 from firmware_sim.broker import Broker
 from firmware_sim.clock import Clock as FirmwareClock
 from firmware_sim.fleet import Fleet
-from firmware_sim.scene import Scene, make_scene
+from firmware_sim.scene import make_scene
 from firmware_sim.watch import Api, watch
 from gateway.running import Parts, embedded_gateway
-from tracker.arrange import arrange
+from tracker import queries
+from tracker.audit import Act
 from tracker.clocks import SystemClock
-from tracker.model import Asset, Device
-from tracker.places import Reader, Standing
+from tracker.importer import import_world
 from tracker.ports import Boot, Store
-from tracker.registry import bind_device, bind_tag, register_asset, register_device
 from tracker.stamps import StampPolicy
 from tracker.stores.sqlite import SqliteStore
 from tracker.verify import verify as audit
+from tracker.world import read_world
 
 DEMO_RATE = 60.0
 
@@ -38,7 +41,7 @@ def demo(
     seconds: Annotated[int, typer.Option(help="How long the scenario takes.")] = 30,
 ) -> None:
     """Show a small world at work: broker, gateway, API, and devices that really publish, an
-    hour of theirs in a minute. What it stores is thrown away at the end.
+    hour of theirs in a minute, and some answers at the end. What it stores is thrown away then.
 
     Example: retour demo --exit
     """
@@ -50,31 +53,26 @@ def demo(
         parts = Parts(store, clock, StampPolicy(rate=clock.rate), "retour-demo")
         with embedded_gateway(parts, on_end=stopped.set) as (url, running):
             scene = make_scene(Broker.parse(url), FirmwareClock(clock.anchor, clock.rate))
-            register_scene(parts, scene)
+            import_demo_world(parts)
             key = make_key(store, clock, "demo", ["read"], None)["key"]
             app = create_app(store, clock, running.health)
             with serving(app, "127.0.0.1", 0) as api_url, Fleet(scene.devices):
                 introduce(url, api_url, key)
                 watch(Api(api_url, key), scene.assets, stopped, seconds if exit else None)
                 receipted = {(d.device_id, d.boot): d.receipted() for d in scene.devices}
+                with store.reading() as reader:
+                    tour(reader, "depot", "container-1", clock.now())
                 check_receipted(store, receipted)
+                check_visited(store)
         store.close()
 
 
-def register_scene(parts: Parts, scene: Scene) -> None:
-    """What the demo's world consists of."""
+def import_demo_world(parts: Parts) -> None:
+    """What the demo's world consists of, from the file that ships with it."""
+    text = (files("commands") / "demo_world.yaml").read_bytes()
+    act = Act("retour demo", parts.clock.now(), parts.clock.wall())
     with parts.store.writing() as tx:
-        for name, place in scene.readers.items():
-            register_device(tx, Device(name, "reader"), parts.policy)
-            standing = Standing(lat=place.lat, lon=place.lon, acc=15)
-            arrange(tx, Reader(device=name, place=standing))
-        for asset, tracker in scene.trackers.items():
-            register_device(tx, Device(tracker, "tracker"), parts.policy)
-            register_asset(tx, Asset(asset, "container"))
-            bind_device(tx, asset, tracker)
-        for asset, epc in scene.tags.items():
-            register_asset(tx, Asset(asset, "pallet"))
-            bind_tag(tx, asset, epc)
+        import_world(tx, read_world(text), parts.policy, act)
 
 
 def introduce(mqtt_url: str, api_url: str, key: str) -> None:
@@ -108,3 +106,12 @@ def check_receipted(store: Store, receipted: Mapping[Boot, Sequence[tuple[int, i
     )
     if missing or not report.sound:
         raise UserError("the promise is broken: please report this")
+
+
+def check_visited(store: Store) -> None:
+    """UserError where nothing was ever inside a site: the demo shows nothing then."""
+    with store.reading() as reader:
+        sites = reader.layout().sites()
+        found = [queries.visits_to(reader, site, None, None, BEGINNING, 1) for site in sites]
+    if not any(found):
+        raise UserError("no asset was ever inside a site: please report this")

@@ -1,5 +1,6 @@
 """The demo's small world: a depot and two customers, containers with trackers that drive
-between them, pallets with tags that readers see at both ends."""
+between them, pallets with tags that readers see at both ends. Not all goes well: one tracker
+breaks, one reports nonsense, and one is registered nowhere."""
 
 from __future__ import annotations
 
@@ -7,8 +8,9 @@ from dataclasses import dataclass
 
 from firmware_sim.broker import Broker
 from firmware_sim.clock import Clock
-from firmware_sim.device import Device
+from firmware_sim.device import Device, World
 from firmware_sim.geometry import Point
+from firmware_sim.outbox import Event
 from firmware_sim.reader import Reader, Visit
 from firmware_sim.tracker import Tracker, round_trip
 
@@ -22,17 +24,19 @@ CONTAINERS = 4
 PALLETS = 6
 ROUNDS = 100  # of a pallet: longer than anybody watches
 STAY_MS, WAY_MS = 12 * MINUTE_MS, 6 * MINUTE_MS
+STRANGER = "tracker-9"
+BREAKS, BREAKS_AFTER_MS = "tracker-4", 5 * MINUTE_MS
+CONFUSED = "tracker-2"
+NEVER_MS = 2**53  # beyond every clock
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
     """What there is in the world: `trackers` by the container that they are mounted on, `tags`
-    (EPC, hexadecimal) by the pallet that carries them, where the `readers` stand, and the
-    devices at work."""
+    (EPC, hexadecimal) by the pallet that carries them, and the devices at work."""
 
     trackers: dict[str, str]
     tags: dict[str, str]
-    readers: dict[str, Point]
     devices: list[Device]
 
     @property
@@ -40,27 +44,44 @@ class Scene:
         return [*self.trackers, *self.tags]
 
 
+class Broken:
+    """What a device senses until it breaks, at `until_ms`."""
+
+    def __init__(self, world: World, until_ms: int) -> None:
+        self._world, self._until_ms = world, until_ms
+        self.next_due_ms = world.next_due_ms
+
+    def step(self, now_ms: int) -> list[Event]:
+        """The world's events at `now_ms`; none will follow those from `until_ms` on."""
+        events = self._world.step(now_ms)
+        self.next_due_ms = self._world.next_due_ms if now_ms < self._until_ms else NEVER_MS
+        return events
+
+
 def make_scene(broker: Broker, clock: Clock) -> Scene:
     """The world from the clock's present on, its devices not started yet."""
     start = clock.now_ms()
     trackers = {f"container-{n}": f"tracker-{n}" for n in range(1, CONTAINERS + 1)}
     tags = {f"pallet-{n}": f"3374257BF40C0E40{n:08X}" for n in range(1, PALLETS + 1)}
-    readers = {f"reader-{name}": place for name, place in PLACES.items()}
     devices = [
-        Device(tracker, broker, clock, _tracker(n, start))
-        for n, tracker in enumerate(trackers.values())
+        Device(tracker, broker, clock, _tracker(tracker, n, start))
+        for n, tracker in enumerate([*trackers.values(), STRANGER])
     ]
+    for device in devices:
+        if device.device_id == CONFUSED:
+            device.report([{"at": start, "fix": {"lat": 519.05, "lon": 4.487}}])
     for n, name in enumerate(PLACES):
         visits = [v for p, epc in enumerate(tags.values()) for v in _visits(p, epc, start, name)]
         world = Reader(visits, start_ms=start, cycle_s=30, seed=n)
         devices.append(Device(f"reader-{name}", broker, clock, world))
-    return Scene(trackers, tags, readers, devices)
+    return Scene(trackers, tags, devices)
 
 
-def _tracker(n: int, start: int) -> Tracker:
+def _tracker(name: str, n: int, start: int) -> World:
     customer = ("bakery", "hospital")[n % 2]
     stops = round_trip([PLACES["depot"], PLACES[customer]], start, rest_s=120 + 60 * n)
-    return Tracker(stops, rest_interval_s=60, moving_interval_s=15, seed=n)
+    tracker = Tracker(stops, rest_interval_s=60, moving_interval_s=15, seed=n)
+    return Broken(tracker, start + BREAKS_AFTER_MS) if name == BREAKS else tracker
 
 
 def _visits(pallet: int, epc: str, start: int, place: str) -> list[Visit]:

@@ -17,10 +17,6 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from firmware_sim.geometry import Point
-from firmware_sim.scene import PLACES
-
-AT_PLACE_M = 250.0
 ANSWER_WITHIN_S = 10.0
 LINES_EVERY_S = 5.0  # where there is no terminal to draw on
 
@@ -63,7 +59,7 @@ def _until(end: float, stopped: threading.Event, every: float, show: Callable[[]
 
 
 def _table(api: Api, assets: Sequence[str]) -> Table:
-    table = Table("asset", "place", "lat", "lon", "± m", "seen", "by", box=None)
+    table = Table("asset", "site", "lat", "lon", "± m", "seen", "by", box=None)
     for asset in assets:
         at = api.get(f"/v1/assets/{quote(asset)}/location")
         if at is None:
@@ -71,7 +67,7 @@ def _table(api: Api, assets: Sequence[str]) -> Table:
             continue
         table.add_row(
             asset,
-            _name_of(Point(at["lat"], at["lon"])),
+            _site(at),
             f"{at['lat']:.4f}",
             f"{at['lon']:.4f}",
             f"{at['acc']:.0f}",
@@ -81,9 +77,6 @@ def _table(api: Api, assets: Sequence[str]) -> Table:
     return table
 
 
-def _name_of(place: Point) -> str:
-    name, distance = min(
-        ((name, place.metres_to(there)) for name, there in PLACES.items()),
-        key=lambda found: found[1],
-    )
-    return name if distance < AT_PLACE_M else f"{distance / 1_000:.1f} km from {name}"
+def _site(at: dict[str, Any]) -> str:
+    """Where the API says that it is; a question mark while one observation alone says so."""
+    return f"{at['site'] or 'on the way'}{'' if at['confirmed'] else ' ?'}"
