@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -80,6 +81,14 @@ def test_the_demo_shows_its_world_and_keeps_its_promise(retour):
     assert "Authorization: Bearer rtr_" in shown
     assert "container-1" in shown
     assert "receipted but missing              0" in shown
+    for answer in (
+        r"retour inside depot\n.*\n container-\d +depot +(seen|entered) ",
+        r"retour visits container-1\n.*\n container-1 +depot +seen .* left ",
+        r"retour devices --silent\n.*\n tracker-4 ",
+        r"retour quarantine\n.*\n tracker-9 ",
+        r"retour dead-letters\n.*\n 1 .* tracker-2 +bad_event +lat is 519.05",
+    ):
+        assert re.search(answer, shown), shown
 
 
 def test_a_recording_is_stored_once_and_answered_from(retour, settings, tmp_path, request):
@@ -123,7 +132,7 @@ def test_nine_months_of_containers(retour):
 
 def test_a_key_is_shown_once_and_ends_when_revoked(retour, settings, up):
     created = json.loads(retour("key", "create", "me", "--json")[1])
-    assert ask(settings, "/v1/assets", created["key"]) == {"items": [], "next": None}
+    assert ask(settings, "/v1/assets", created["key"])["items"] == []
     assert created["key"] not in retour("key", "list", "--json")[1]
     assert retour("key", "revoke", created["id"])[0] == 0
     with pytest.raises(urllib.error.HTTPError, match="401"):
@@ -137,7 +146,7 @@ def test_devices_and_assets_can_be_said_twice_and_not_otherwise(retour):
         assert [retour(*command)[0] for _ in range(2)] == [0, 0]
     status, _, complaints = retour("device", "create", "rdr-1", "--kind", "tracker")
     assert status == 1
-    assert complaints == "retour: device rdr-1 is registered already, as reader at 51.9,4.4\n"
+    assert complaints == "retour: device rdr-1 is registered already, as reader\n"
 
 
 def watched(port, path):
