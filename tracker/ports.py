@@ -119,6 +119,10 @@ class Reader(Protocol):
     def standing_at(self, site: str, after: str, limit: int) -> list[Belief]:
         """Beliefs of the assets that are at a site, or seem to arrive there, by asset."""
 
+    def staying_at(self, site: str, until: int | None, after: Position, limit: int) -> list[Belief]:
+        """Beliefs of the assets that are at a site, not of those that only seem to arrive, by
+        when they came and asset; of those that came before `until`."""
+
     def visits(self, asset: str, after: Moment | None = None) -> list[Visit]:
         """The closed visits of an asset that were decided after a moment, by their opening."""
 

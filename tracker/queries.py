@@ -173,13 +173,7 @@ def visits_to(
     known_place(reader, "site", site)
     over = reader.visits_at(site, since, until, after, limit)
     found = [closed(one.asset, one.visit) for one in over]
-    for belief in _everyone_at(reader, site):
-        if belief.whereabouts.stay is None:
-            continue  # a first sign of arriving is no visit yet
-        one = standing(belief, site)
-        begins_before = until is None or one.since < until
-        if begins_before and Position(one.since, one.asset) > after:
-            found.append(one)
+    found += [standing(belief, site) for belief in reader.staying_at(site, until, after, limit)]
     return sorted(found, key=lambda one: (one.since, one.asset))[:limit]
 
 
@@ -193,13 +187,6 @@ def _was_there(one: Inside, at: int) -> bool:
     """Whether an asset was inside at a time: after a visit that it was lost sight of on, that
     is known no longer than it was seen."""
     return one.since <= at and (one.ended is None or one.ended == LEFT or at <= one.last)
-
-
-def _everyone_at(reader: Reader, site: str) -> Iterator[Belief]:
-    after = ""
-    while page := reader.standing_at(site, after, 1_000):
-        yield from page
-        after = page[-1].asset
 
 
 def device_status(reader: Reader, device: str) -> DeviceStatus:

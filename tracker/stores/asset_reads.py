@@ -10,7 +10,10 @@ import orjson
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Integer,
+    Select,
     func,
+    intersect,
     literal_column,
     or_,
     select,
@@ -26,7 +29,9 @@ from tracker.ports import AssetFilter, Position, SiteVisit
 from tracker.stores import rows, schema, sql
 from tracker.whereabouts import Moment, Visit
 
-CELLS_A_DEGREE = 200  # of the index by last place: about 500 m
+CELLS_A_DEGREE = 2_000  # of the index by last place: about 50 m
+MANY = 100_000  # assets: to sort so many takes longer than to walk by id until a page is full
+_words: ColumnElement[int] = literal_column("words.rowid", Integer)
 
 
 class AssetReads:
@@ -50,18 +55,19 @@ class AssetReads:
 
     def assets(self, wanted: AssetFilter, after: str, limit: int) -> list[Asset]:
         table = schema.assets
-        query = select(*table.c[1:]).where(*_conditions(wanted)).limit(limit)
+        query = select(*table.c[1:])
         if wanted.text is None:
-            query = query.where(table.c.id > after).order_by(table.c.id)
+            ids = intersect(*_sets(wanted, after)).order_by("asset").limit(limit)
+            query = query.where(table.c.id.in_(ids)).order_by(table.c.id)
         else:
             # In the order of the index of words, so that a page costs a page, not all matches.
-            words: ColumnElement[int] = literal_column("words.rowid")
             before = select(table.c.number).where(table.c.id == after).scalar_subquery()
             query = (
-                query.select_from(table.join(text("words"), words == table.c.number))
-                .where(text("words MATCH :text").bindparams(text=_match(wanted.text)))
-                .where(words > func.coalesce(before, 0))
-                .order_by(words)
+                query.select_from(table.join(text("words"), _words == table.c.number))
+                .where(text("words MATCH :words").bindparams(words=_match(wanted)))
+                .where(_words > func.coalesce(before, 0), *_also(wanted))
+                .order_by(_words)
+                .limit(limit)
             )
         return [rows.asset(row) for row in self._db.execute(query)]
 
@@ -91,24 +97,22 @@ class AssetReads:
             yield fold.decode(body)
 
     def located(self, box: Box, after: str, limit: int) -> list[Belief]:
-        table = schema.beliefs
-        rows_ = table.c.row.between(cell(box.south), cell(box.north))
-        west, east = cell(box.west), cell(box.east)
-        cols: ColumnElement[bool]
-        if box.west <= box.east:
-            cols = table.c.col.between(west, east)
-        else:
-            cols = or_(table.c.col >= west, table.c.col <= east)
-        query = select(table.c.asset, table.c.body).where(rows_, cols, table.c.asset > after)
-        found = []
-        for row in self._db.execute(query.order_by(table.c.asset)):
-            belief = fold.decode(row.body)
-            place = belief.last
-            if place is not None and within(box, place.lat, place.lon):
-                found.append(belief)
-                if len(found) == limit:
-                    break
-        return found
+        table, here = schema.beliefs, _in_cells(box)
+        some = select(table.c.asset).with_hint(table, "INDEXED BY beliefs_place", "sqlite")
+        many = select(func.count()).select_from(some.where(here).limit(MANY).subquery())
+        if self._db.scalar(many) == MANY:
+            some = select(table.c.asset).with_hint(table, "NOT INDEXED", "sqlite")
+        some = some.where(here).order_by(table.c.asset).limit(limit)
+        found: list[Belief] = []
+        while len(found) < limit:
+            page = select(table.c.body).where(table.c.asset.in_(some.where(table.c.asset > after)))
+            bodies = self._db.scalars(page.order_by(table.c.asset)).all()
+            beliefs = [fold.decode(body) for body in bodies]
+            found += [belief for belief in beliefs if _is_within(box, belief)]
+            if len(beliefs) < limit:
+                break
+            after = beliefs[-1].asset
+        return found[:limit]
 
     def standing_at(self, site: str, after: str, limit: int) -> list[Belief]:
         table = schema.beliefs
@@ -118,6 +122,15 @@ class AssetReads:
             .order_by(table.c.asset)
             .limit(limit)
         )
+        return [fold.decode(body) for body in self._db.scalars(query)]
+
+    def staying_at(self, site: str, until: int | None, after: Position, limit: int) -> list[Belief]:
+        table = schema.beliefs
+        position = (table.c.since, table.c.asset)
+        query = select(table.c.body).where(table.c.site == site, tuple_(*position) > tuple_(*after))
+        if until is not None:
+            query = query.where(table.c.since < until)
+        query = query.order_by(*position).limit(limit)
         return [fold.decode(body) for body in self._db.scalars(query)]
 
     def visits(self, asset: str, after: Moment | None = None) -> list[Visit]:
@@ -168,27 +181,62 @@ class AssetReads:
         return list(self._db.scalars(query))
 
 
-def _conditions(wanted: AssetFilter) -> list[ColumnElement[bool]]:
-    table, labels, beliefs = schema.assets, schema.labels, schema.beliefs
-    conditions: list[ColumnElement[bool]] = []
+def _sets(wanted: AssetFilter, after: str) -> list[Select[tuple[str]]]:
+    """For each condition the assets after one that meet it, in order: merged on the way, so that
+    a page costs a page where many meet them all, and nothing is gathered first."""
+    table, beliefs, labels = schema.assets, schema.beliefs, schema.labels
+    sets = []
+    for name, value in wanted.labels:
+        labelled = (labels.c.name == name, labels.c.value == value, labels.c.asset > after)
+        sets.append(select(labels.c.asset).where(*labelled))
+    if wanted.site is not None:
+        there = (beliefs.c.site == wanted.site, beliefs.c.asset > after)
+        sets.append(select(beliefs.c.asset).where(*there))
+    if wanted.class_ is not None or not sets:
+        every = select(table.c.id.label("asset")).where(table.c.id > after)
+        of_class = every.where(table.c["class"] == wanted.class_)
+        sets.append(every if wanted.class_ is None else of_class)
+    return sets
+
+
+def _also(wanted: AssetFilter) -> Iterator[ColumnElement[bool]]:
+    """The conditions beside the words, of an asset that the index of words has given."""
+    table, beliefs, labels = schema.assets, schema.beliefs, schema.labels
     if wanted.class_ is not None:
-        conditions.append(table.c["class"] == wanted.class_)
+        yield table.c["class"] == wanted.class_
     if wanted.site is not None:
         there = select(beliefs.c.asset).where(beliefs.c.site == wanted.site)
-        conditions.append(table.c.id.in_(there))
+        # With the plus the words are not looked up anew for each asset at the site.
+        yield (_words + 0).in_(select(table.c.number).where(table.c.id.in_(there)))
     for name, value in wanted.labels:
-        labelled = select(labels.c.asset).where(labels.c.name == name, labels.c.value == value)
-        conditions.append(table.c.id.in_(labelled))
-    return conditions
+        labelled = (labels.c.name == name, labels.c.value == value, labels.c.asset == table.c.id)
+        yield select(labels.c.asset).where(*labelled).exists()
 
 
-def _match(words: str) -> str:
-    """What FTS5 is asked: every word must be there, each may go on.
+def _match(wanted: AssetFilter) -> str:
+    """What FTS5 is asked: every word must be there, each may go on. A class and labels stand
+    among an asset's words too: with them fewer are gone through.
 
-    >>> _match('Blue pal"let-7')
-    '"Blue"* "pal"* "let"* "7"*'
+    >>> _match(AssetFilter("Blue pal_let-7", class_="pallet", labels=(("is:owner", "c-1"),)))
+    '"Blue"* "pal"* "let"* "7"* "pallet" "c" "1"'
     """
-    return " ".join(f'"{word}"*' for word in re.findall(r"\w+", words)) or '""'
+    asked = [f'"{word}"*' for word in re.findall(r"[^\W_]+", wanted.text or "")]
+    values = [wanted.class_ or "", *(value for _, value in wanted.labels)]
+    # Beyond ASCII it is FTS5 that knows best what a whole word is.
+    known = [word for v in values if v.isascii() for word in re.findall(r"[A-Za-z0-9]+", v)]
+    return " ".join(asked + [f'"{word}"' for word in known] if asked else ['""'])
+
+
+def _in_cells(box: Box) -> ColumnElement[bool]:
+    """Whether an asset was last seen in a cell that a box touches."""
+    table = schema.beliefs
+    west, east = cell(box.west), cell(box.east)
+    cols: ColumnElement[bool]
+    if box.west <= box.east:
+        cols = table.c.col.between(west, east)
+    else:
+        cols = or_(table.c.col >= west, table.c.col <= east)
+    return table.c.row.between(cell(box.south), cell(box.north)) & cols
 
 
 def cell(degrees: float) -> int:
@@ -196,10 +244,7 @@ def cell(degrees: float) -> int:
     return floor(degrees * CELLS_A_DEGREE)
 
 
-def within(box: Box, lat: float, lon: float) -> bool:
-    """Whether a position lies in a box, its borders included."""
-    if not box.south <= lat <= box.north:
-        return False
-    if box.west <= box.east:
-        return box.west <= lon <= box.east
-    return lon >= box.west or lon <= box.east
+def _is_within(box: Box, belief: Belief) -> bool:
+    """Whether an asset was last seen in a box, its borders included."""
+    place = belief.last
+    return place is not None and box.contains(place.lat, place.lon)

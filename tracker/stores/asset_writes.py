@@ -145,12 +145,13 @@ class AssetWrites:
         return line
 
 
-def _found_by(belief: Belief) -> tuple[int | None, int | None, str | None]:
-    """The columns that an asset is found by: those of its last place, and its site."""
-    last = belief.last
-    if last is None:
-        return None, None, belief.whereabouts.site
-    return cell(last.lat), cell(last.lon), belief.whereabouts.site
+def _found_by(belief: Belief) -> tuple[int | None, int | None, str | None, int | None]:
+    """The columns that an asset is found by: its last place's, its site, and since when it stays
+    there."""
+    last, whereabouts = belief.last, belief.whereabouts
+    row, col = (None, None) if last is None else (cell(last.lat), cell(last.lon))
+    stay = whereabouts.stay
+    return row, col, whereabouts.site, None if stay is None else stay.since
 
 
 def _after(query: Any, at: Any, key: Any, moment: Moment | None) -> Any:

@@ -103,12 +103,15 @@ beliefs = Table(
     Column("asset", Text, primary_key=True),
     Column("body", Text, nullable=False),
     Column("revision", BIG, nullable=False),  # of the layout that it was folded with
-    # Its last place and its site, to be found by. They change seldom, the body always.
+    # Its last place, its site and its stay there, to be found by. They change seldom, the
+    # body always.
     Column("row", Integer),
     Column("col", Integer),
     Column("site", Text),
+    Column("since", BIG),  # null of one that only seems to arrive
     Index("beliefs_place", "row", "col"),
     Index("beliefs_site", "site", "asset"),
+    Index("beliefs_stay", "site", "since", "asset"),
     sqlite_with_rowid=False,
 )
 
@@ -145,7 +148,7 @@ visits = Table(
     Column("ended", Text, nullable=False),
     Column("closed_at", BIG, nullable=False),
     Column("closed_key", Text, nullable=False),
-    Index("visits_site", "site", "since"),
+    Index("visits_site", "site", "since", "asset", "until"),
     sqlite_with_rowid=False,
 )
 

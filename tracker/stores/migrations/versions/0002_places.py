@@ -41,7 +41,12 @@ def _widen() -> None:
     op.drop_index("journal_asset", "journal")
     op.create_index("journal_about", "journal", ["asset", "about", "id"])
     if op.get_bind().dialect.name == "sqlite":
-        op.execute("CREATE VIRTUAL TABLE words USING fts5(text, detail='none', prefix='1 2 3 4')")
+        # All that begins with a word which is longer than these is gathered before the first is
+        # given: slow where it is much. More lengths cost little.
+        lengths = " ".join(map(str, range(1, 17)))
+        op.execute(
+            f"CREATE VIRTUAL TABLE words USING fts5(text, detail='none', prefix='{lengths}')"
+        )
 
 
 def _carry_over() -> None:
@@ -125,11 +130,13 @@ def _create() -> None:
         sa.Column("row", sa.Integer(), nullable=True),
         sa.Column("col", sa.Integer(), nullable=True),
         sa.Column("site", sa.Text(), nullable=True),
+        sa.Column("since", BIG, nullable=True),
         sa.PrimaryKeyConstraint("asset"),
         sqlite_with_rowid=False,
     )
     op.create_index("beliefs_place", "beliefs", ["row", "col"], unique=False)
     op.create_index("beliefs_site", "beliefs", ["site", "asset"], unique=False)
+    op.create_index("beliefs_stay", "beliefs", ["site", "since", "asset"], unique=False)
     op.create_table(
         "cells",
         sa.Column("level", sa.Integer(), nullable=False),
@@ -206,7 +213,7 @@ def _create() -> None:
         sa.PrimaryKeyConstraint("asset", "opened_at", "opened_key"),
         sqlite_with_rowid=False,
     )
-    op.create_index("visits_site", "visits", ["site", "since"], unique=False)
+    op.create_index("visits_site", "visits", ["site", "since", "asset", "until"], unique=False)
     op.create_table(
         "vitals",
         sa.Column("device", sa.Text(), nullable=False),
