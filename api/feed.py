@@ -28,9 +28,13 @@ from tracker.ports import Line, Reader, Store
 from tracker.versions import timeline
 
 T = TypeVar("T")
+Row = tuple[int, str, int]
+"""Of the log: its number, subject and event time."""
 
 LOCATION, VISIT, CORRECTION = "location", "visit", "correction"
-ROWS = 1_000  # of the log, and as many lines of the journal, on a page
+ROWS = 10_000  # of the log on a page, as long as no more than so many
+SUBJECTS = 1_000  # are seen in them
+LINES = 1_000  # of the journal on a page
 POLL_S = 0.5
 PAGES_KEPT = 8  # most listeners ask for the same ones
 THREADS = 4  # that look into the database for all listeners
@@ -61,15 +65,15 @@ class Position(NamedTuple):
 
 
 class Event(NamedTuple):
-    """Something to tell: `data` is JSON, `sites` are those that it concerns. Who has heard it
-    has read up to `id`."""
+    """Something to tell of an asset of a class: `data` is JSON, `sites` are those that it
+    concerns. Who has heard it has read up to `id`."""
 
     id: Position
     name: str
     asset: str
-    class_: str
     sites: Sequence[str | None]
     data: bytes
+    class_: str = ""
 
 
 class Page(NamedTuple):
@@ -95,31 +99,42 @@ def start(reader: Reader, text: str | None) -> Position:
 
 def page_after(after: Position, reader: Reader) -> Page:
     """The page that begins after a position."""
-    rows = reader.logged_after(after.log, ROWS)
-    lines = reader.journal_after(after.journal, ROWS)
+    rows = _of_some(reader.logged_after(after.log, ROWS))
+    lines = reader.journal_after(after.journal, LINES)
     # The log is shorter than it was where its newest rows were late, and have been given up.
     log = rows[-1][0] if rows else min(after.log, reader.newest()[0])
     told = [*_moved(reader, rows, after.journal), *_written(reader, lines, log)]
-    return Page(told, Position(log, lines[-1].number if lines else after.journal))
+    end = Position(log, lines[-1].number if lines else after.journal)
+    return Page(_with_classes(reader, told), end)
 
 
-def _moved(reader: Reader, rows: Sequence[tuple[int, str, int]], journal: int) -> list[Event]:
+def _of_some(rows: Sequence[Row]) -> Sequence[Row]:
+    """The first rows, of as many subjects as have room on a page."""
+    subjects = set()
+    for n, (_, subject, _) in enumerate(rows):
+        subjects.add(subject)
+        if len(subjects) > SUBJECTS:
+            return rows[:n]
+    return rows
+
+
+def _moved(reader: Reader, rows: Sequence[Row], journal: int) -> list[Event]:
     """The newest places that came with some rows, by row."""
     events = []
     for asset, came in _touched(reader, rows).items():
         belief = reader.belief(asset)
         if belief is None or belief.last is None:
             continue
+        if all(at != belief.last.at for _, at in came):
+            continue  # a look into the log is saved
         newest = reader.logged(bytes.fromhex(belief.last.key))
         number = came.get((newest.subject, newest.at)) if newest else None
         if number is not None:
-            events.append(_location(reader, belief, Position(number, journal)))
+            events.append(_location(belief, Position(number, journal)))
     return sorted(events)
 
 
-def _touched(
-    reader: Reader, rows: Sequence[tuple[int, str, int]]
-) -> dict[str, dict[tuple[str, int], int]]:
+def _touched(reader: Reader, rows: Sequence[Row]) -> dict[str, dict[tuple[str, int], int]]:
     """For each asset that rows tell about their numbers, by subject and event time."""
     spells = {
         subject: timeline(reader.binding_versions(subject))
@@ -133,7 +148,7 @@ def _touched(
     return touched
 
 
-def _location(reader: Reader, belief: Belief, id: Position) -> Event:
+def _location(belief: Belief, id: Position) -> Event:
     place, site = belief.last, belief.whereabouts.site
     assert place is not None  # else there was nothing to tell
     data = {
@@ -147,8 +162,7 @@ def _location(reader: Reader, belief: Belief, id: Position) -> Event:
         "site": site,
         "zone": place.zone,
     }
-    class_ = _class(reader, belief.asset)
-    return Event(id, LOCATION, belief.asset, class_, (site,), orjson.dumps(data))
+    return Event(id, LOCATION, belief.asset, (site,), orjson.dumps(data))
 
 
 def _written(reader: Reader, lines: Sequence[Line], log: int) -> Iterator[Event]:
@@ -160,7 +174,7 @@ def _written(reader: Reader, lines: Sequence[Line], log: int) -> Iterator[Event]
         name = CORRECTION if entry.kind == RELOCATED else VISIT
         sites = (entry.body.get("site"), _former_site(reader, entry.supersedes))
         id = Position(log, line.number)
-        yield Event(id, name, entry.asset, _class(reader, entry.asset), sites, _said(line))
+        yield Event(id, name, entry.asset, sites, _said(line))
 
 
 def _former_site(reader: Reader, line: int | None) -> str | None:
@@ -184,9 +198,9 @@ def _said(line: Line) -> bytes:
     return orjson.dumps(data)
 
 
-def _class(reader: Reader, asset: str) -> str:
-    known = reader.asset(asset)
-    return known.class_ if known else ""
+def _with_classes(reader: Reader, events: Sequence[Event]) -> list[Event]:
+    known = reader.assets_by_id({event.asset for event in events})
+    return [event._replace(class_=known[event.asset].class_) for event in events]
 
 
 class Feed:

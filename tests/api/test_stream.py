@@ -4,7 +4,7 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from shutil import copy
 from tempfile import TemporaryDirectory
@@ -287,7 +287,8 @@ def test_a_browser_resumes_by_header_and_a_person_by_parameter(listen: Listen, f
 @given(
     rows=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 40)), unique_by=lambda row: row[1]),
     reads=st.lists(st.none() | st.integers(0, 3), min_size=1),
-    size=st.integers(1, 4),
+    size=st.integers(1, 8),
+    subjects=st.integers(1, 3),
 )
 def test_however_it_is_paged_and_cut_off_all_is_told_once(
     world: Any,
@@ -295,11 +296,14 @@ def test_however_it_is_paged_and_cut_off_all_is_told_once(
     rows: list[tuple[int, int]],
     reads: list[int | None],
     size: int,
+    subjects: int,
 ) -> None:
     """Between the writing of `rows` (asset, event time) somebody reads a page, or is cut off
     after some events of it and resumes after the last one."""
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(feed, "ROWS", size)
+        for most in ("ROWS", "LINES"):
+            patch.setattr(feed, most, size)
+        patch.setattr(feed, "SUBJECTS", subjects)
         fresh = type(world)(SqliteStore(Path(copy(empty, Path(folder) / "retour.db"))))
         told, position = list[feed.Event](), feed.Position(0, 0)
         for asset in range(3):
@@ -453,6 +457,26 @@ def test_a_slow_reader_delays_nobody_and_loses_nothing(
             received += slow.recv(1 << 20)
     numbers = [int(piece.partition(b",")[0]) for piece in received.split(b'"n":')[1:]]
     assert numbers == list(range(lines))
+
+
+def test_what_many_ask_for_is_looked_up_once(
+    listen: Listen, fleet: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_up = []
+    look_up = feed.page_after
+
+    def counted(after: feed.Position, reader: Any) -> feed.Page:
+        looked_up.append(after)
+        return look_up(after, reader)
+
+    monkeypatch.setattr(feed, "page_after", counted)
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(listen()) for _ in range(5)]
+        assert [listener.mark() for listener in listeners] == ["0.0"] * 5
+        for n in range(3):
+            fleet.tell("d0", n, (NOON + n, Fix(50.0 + n, 4.0)))
+            assert {listener.next().data["lat"] for listener in listeners} == {50.0 + n}
+    assert len(looked_up) == len(set(looked_up)) >= 3
 
 
 def test_who_takes_nothing_for_long_is_given_up(
