@@ -154,17 +154,21 @@ class Upsert(AssetPatch):
     )
 
 
-class _Identified(BaseModel):
-    id: str = Field(description="Its id.", examples=["pallet-1"])
-
-
-class Asset(AssetBody, _Identified):
+class Asset(BaseModel):
     """A reusable thing."""
 
-    model_config = ConfigDict(
-        extra="ignore",
-        json_schema_serialization_defaults_required=True,
-        json_schema_extra={"examples": [{"id": "pallet-1", **_WHOLE}]},
+    id: str = Field(description="Its id.", examples=["pallet-1"])
+    class_: str = Field(alias="class", description="What sort of thing it is.", examples=["pallet"])
+    name: str = Field(description="What people call it.", examples=["Blue 7"])
+    home: str | None = Field(description="The site where it belongs.", examples=["depot"])
+    initial_stage: str | None = Field(
+        description="The stage of the flow that it began in.", examples=["in_stock"]
+    )
+    attributes: dict[str, str | int | float | bool] = Field(
+        description="Whatever else was said.", examples=[{"color": "blue", "weight_kg": 25}]
+    )
+    external_ids: dict[str, str] = Field(
+        description="What other systems call it, by system.", examples=[{"erp": "4711"}]
     )
 
 

@@ -60,7 +60,9 @@ class DeviceBody(BaseModel):
 class Battery(BaseModel):
     """What a device last reported of its battery."""
 
-    value: float = Field(description="How full it is, 0 to 1.", examples=[0.83])
+    value: float | str = Field(
+        description="How full it is, 0 to 1, or what the device says instead.", examples=[0.83]
+    )
     at: Time = Field(description="When: event time, UTC.")
 
 
@@ -71,17 +73,22 @@ class Firmware(BaseModel):
     at: Time = Field(description="When: event time, UTC.")
 
 
-class _Identified(BaseModel):
-    id: str = Field(description="Its id, as in its topics.", examples=["trk-1"])
-
-
-class Device(DeviceBody, _Identified):
+class Device(BaseModel):
     """A registered device."""
 
-    model_config = ConfigDict(
-        extra="ignore", json_schema_serialization_defaults_required=True, json_schema_extra={}
+    id: str = Field(description="Its id, as in its topics.", examples=["trk-1"])
+    kind: str = Field(description="`tracker`, `reader`, or what it is.", examples=["tracker"])
+    name: str = Field(description="What people call it.", examples=["Tracker 7"])
+    rest_interval_s: float | None = Field(
+        description="Seconds between its reports at rest; null: not stated.", examples=[21600]
     )
-
+    moving_interval_s: float | None = Field(
+        description="Seconds between its reports while it moves; null: not stated.",
+        examples=[3600],
+    )
+    power: str | None = Field(
+        description="What it runs on, in a word; null: not stated.", examples=["battery"]
+    )
     recording: bool = Field(
         description="Whether it replays a recording: its stamps may be of any age."
     )
@@ -275,11 +282,24 @@ def _fields(status: DeviceStatus, now: int) -> dict[str, Any]:
         **asdict(status.device),
         "last_seen": status.last_received,
         "silent": _is_silent(status, now),
-        "battery": battery and battery._asdict(),
+        "battery": battery and {"value": _number(battery.value), "at": battery.at},
         "firmware": firmware and firmware._asdict(),
         "missing": sum(hole.high - hole.low + 1 for one in progress for hole in one.holes),
         "lost": sum(span.high - span.low + 1 for one in progress for span in one.lost),
     }
+
+
+def _number(text: str) -> float | str:
+    """The share that a text says, or the text where it says something else.
+
+    >>> _number("0.83"), _number("low")
+    (0.83, 'low')
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        return text
+    return value if 0 <= value <= 1 else text
 
 
 def _detail(status: DeviceStatus, now: int) -> dict[str, Any]:

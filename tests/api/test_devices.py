@@ -2,8 +2,10 @@ from typing import Any
 
 import pytest
 
-from tracker.model import Fix, Values
+from tracker.model import Asset, Device, Fix, Values
 from tracker.places import Standing
+from tracker.registry import register_asset, register_device
+from tracker.stamps import StampPolicy
 
 NOON = 1_767_614_400_000
 
@@ -57,6 +59,23 @@ def test_shows_what_a_device_reports_of_itself(client: Any, world: Any) -> None:
     at = "2026-01-05T11:59:59.500Z"
     assert shown["battery"] == {"value": 0.5, "at": at}
     assert shown["firmware"] == {"value": "2.4.1", "at": at}
+
+
+@pytest.mark.parametrize("said", ["low", [0.5], True, 83, "nan", "1e999"])
+def test_shows_whatever_a_device_says_of_its_battery(client: Any, world: Any, said: Any) -> None:
+    world.device("trk")
+    world.tell("trk", 0, (NOON, Values({"battery": said})))
+    for shown in (client.get("/v1/devices/trk").json(), *client.get("/v1/devices").json()["items"]):
+        assert shown["battery"]["value"] == str(said)
+
+
+def test_shows_devices_that_the_api_would_not_take(client: Any, world: Any) -> None:
+    long = "k" * 100
+    with world.store.writing() as tx:
+        register_device(tx, Device("odd", long), StampPolicy())
+        register_asset(tx, Asset("odd", long))
+    assert client.get("/v1/devices/odd").json()["kind"] == long
+    assert client.get("/v1/assets/odd").json()["class"] == long
 
 
 def test_silent_devices_are_found(client: Any, writer: Any, world: Any, clock: Any) -> None:
