@@ -8,6 +8,7 @@ import pytest
 import schemathesis
 from fastapi import FastAPI
 from hypothesis import given, settings
+from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -78,6 +79,24 @@ def answers_as_described(operation: Any) -> None:
     @settings(max_examples=25, deadline=None, derandomize=True, database=None)
     def ask(case: Any) -> None:
         case.call_and_validate(headers={"Authorization": "Bearer rtr_write"}, checks=CHECKS)
+
+    ask()
+
+
+def test_nonsense_breaks_nothing(described: Any) -> None:
+    """What is asked against the description is refused, or does no harm."""
+    for result in described.get_all_operations():
+        operation = result.ok()
+        if operation.path.startswith("/v1"):  # the others take nothing that could be wrong
+            nonsense_breaks_nothing(operation)
+
+
+def nonsense_breaks_nothing(operation: Any) -> None:
+    @given(case=operation.as_strategy(generation_mode=GenerationMode.NEGATIVE))
+    @settings(max_examples=10, deadline=None, derandomize=True, database=None)
+    def ask(case: Any) -> None:
+        headers = {"Authorization": "Bearer rtr_write"}
+        case.call_and_validate(headers=headers, checks=[not_a_server_error])
 
     ask()
 
