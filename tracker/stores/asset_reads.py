@@ -98,21 +98,23 @@ class AssetReads:
 
     def located(self, box: Box, after: str, limit: int) -> list[Belief]:
         table, here = schema.beliefs, _in_cells(box)
-        some = select(table.c.asset).with_hint(table, "INDEXED BY beliefs_place", "sqlite")
-        many = select(func.count()).select_from(some.where(here).limit(MANY).subquery())
-        if self._db.scalar(many) == MANY:
-            some = select(table.c.asset).with_hint(table, "NOT INDEXED", "sqlite")
-        some = some.where(here).order_by(table.c.asset).limit(limit)
+        id: ColumnElement[str] = table.c.asset
+        if self._is_small(box):
+            id = id + ""  # the index by place is used then, and what it gives sorted
         found: list[Belief] = []
         while len(found) < limit:
-            page = select(table.c.body).where(table.c.asset.in_(some.where(table.c.asset > after)))
-            bodies = self._db.scalars(page.order_by(table.c.asset)).all()
-            beliefs = [fold.decode(body) for body in bodies]
+            some = select(table.c.asset).where(here, id > after).order_by(id).limit(limit)
+            page = select(table.c.body).where(table.c.asset.in_(some)).order_by(table.c.asset)
+            beliefs = [fold.decode(body) for body in self._db.scalars(page)]
             found += [belief for belief in beliefs if _is_within(box, belief)]
             if len(beliefs) < limit:
                 break
             after = beliefs[-1].asset
         return found[:limit]
+
+    def _is_small(self, box: Box) -> bool:
+        some = select(schema.beliefs.c.row).where(_in_cells(box)).limit(MANY).subquery()
+        return self._db.scalar(select(func.count()).select_from(some)) != MANY
 
     def standing_at(self, site: str, after: str, limit: int) -> list[Belief]:
         table = schema.beliefs
