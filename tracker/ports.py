@@ -21,6 +21,10 @@ class StoreUnavailable(Exception):
     """The store cannot take or answer anything just now; the same call may succeed later."""
 
 
+class StoreContended(StoreUnavailable):
+    """Another transaction was in the way; the same call may succeed at once."""
+
+
 class StoreRefused(Exception):
     """The store cannot be used at all: the text says why and what to do."""
 
@@ -396,6 +400,11 @@ class Writer(Reader, Protocol):
 class Store(Protocol):
     """A database. Both context managers raise StoreUnavailable where it cannot be reached."""
 
-    def writing(self) -> AbstractContextManager[Writer]: ...
+    def writing(self) -> AbstractContextManager[Writer]:
+        """A transaction that may change anything."""
+
+    def recording(self) -> AbstractContextManager[Writer]:
+        """A transaction that changes no devices, bindings, sites, zones or readers: where the
+        database allows it, several run at once."""
 
     def reading(self) -> AbstractContextManager[Reader]: ...

@@ -12,26 +12,36 @@ from tracker.ports import AssetFilter
 from tracker.receipts import Hole, Progress, Span
 from tracker.record import record
 from tracker.registry import bind_device, register_asset, register_device
+from tracker.stores.postgresql import PostgresqlStore
 from tracker.stores.sqlite import SqliteStore
 from tracker.versions import Version
 from tracker.whereabouts import Moment
 
-STORES = {"sqlite": lambda folder: SqliteStore(folder / "retour.db")}
+STORES = ["sqlite", "postgresql"]
 AWKWARD = ["", "ü/+#", "O'Brien", '"', "%_", "\x7f", "漢字", "a" * 1000]
 
 
 @pytest.fixture(params=STORES)
-def store(request, tmp_path):
+def open_store(request, tmp_path):
+    """Opens the same database, new and empty at first, of each kind."""
+    if request.param == "sqlite":
+        return lambda: SqliteStore(tmp_path / "retour.db")
+    url = request.getfixturevalue("new_postgresql")()
+    return lambda: PostgresqlStore(url)
+
+
+@pytest.fixture
+def store(open_store):
     """A new, empty store of each kind."""
-    made = STORES[request.param](tmp_path)
+    made = open_store()
     yield made
     made.close()
 
 
-@pytest.fixture(params=STORES)
-def twins(request, tmp_path):
+@pytest.fixture
+def twins(open_store):
     """Two stores on one database, like two processes."""
-    made = [STORES[request.param](tmp_path) for _ in range(2)]
+    made = [open_store() for _ in range(2)]
     yield made
     for one in made:
         one.close()

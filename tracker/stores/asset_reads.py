@@ -9,7 +9,6 @@ from math import floor
 import orjson
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     Integer,
     Select,
     func,
@@ -34,10 +33,8 @@ MANY = 100_000  # assets: to sort so many takes longer than to walk by id until 
 _words: ColumnElement[int] = literal_column("words.rowid", Integer)
 
 
-class AssetReads:
+class AssetReads(sql.Speaks):
     """The part of a `tracker.ports.Reader` that concerns assets."""
-
-    _db: Connection
 
     def asset(self, id: str) -> Asset | None:
         row = self._db.execute(select(*schema.assets.c[1:]).where(schema.assets.c.id == id)).first()
@@ -77,7 +74,7 @@ class AssetReads:
         return list(self._db.scalars(query.order_by(table.c.asset)))
 
     def shared_external_ids(self) -> list[tuple[str, str, list[str]]]:
-        found = self._db.exec_driver_sql(sql.SHARED_EXTERNAL_IDS)
+        found = self._db.exec_driver_sql(self._sql.shared_external_ids)
         return [(name[3:], value, orjson.loads(assets)) for name, value, assets in found]
 
     def belief(self, asset: str) -> Belief | None:
@@ -165,10 +162,7 @@ class AssetReads:
         return [fold.decode(body) for body in self._db.scalars(ordered)]
 
     def stale(self, assets: Iterable[str]) -> dict[str, int]:
-        found = self._db.execute(
-            text("SELECT asset, at FROM stale WHERE asset IN (SELECT value FROM json_each(:some))"),
-            {"some": orjson.dumps(list(assets)).decode()},
-        )
+        found = self._db.exec_driver_sql(self._sql.stale, (sql.as_json(list(assets)),))
         return {row.asset: row.at for row in found}
 
     def stale_count(self) -> int:

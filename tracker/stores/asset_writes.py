@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, tuple_, union
+from sqlalchemy import delete, func, insert, select, tuple_, union
 
 from tracker import fold
 from tracker.cells import cells_near
@@ -17,10 +17,9 @@ from tracker.stores.cache import Cache
 from tracker.whereabouts import Moment, Visit
 
 
-class AssetWrites:
+class AssetWrites(sql.Speaks):
     """The part of a `tracker.ports.Writer` that concerns beliefs."""
 
-    _db: Connection
     _cache: Cache
 
     def beliefs(self, assets: Iterable[str]) -> dict[str, Belief]:
@@ -28,7 +27,7 @@ class AssetWrites:
         wanted = list(assets)
         if unknown := [asset for asset in wanted if asset not in known]:
             known.update(dict.fromkeys(unknown))
-            for (body,) in self._db.exec_driver_sql(sql.BELIEFS, (sql.as_json(unknown),)):
+            for (body,) in self._db.exec_driver_sql(self._sql.beliefs, (sql.as_json(unknown),)):
                 belief = fold.decode(body)
                 known[belief.asset] = belief
         return {asset: found for asset in wanted if (found := known[asset]) is not None}
@@ -44,10 +43,8 @@ class AssetWrites:
             else:
                 moved.append((belief.asset, body, revision, *found_by))
             known[belief.asset] = belief
-        if stayed:
-            self._db.exec_driver_sql(sql.SAVE_BODY, stayed)
-        if moved:
-            self._db.exec_driver_sql(sql.SAVE_BELIEF, moved)
+        self._many(self._sql.save_body, stayed)
+        self._many(self._sql.save_belief, moved)
 
     def drop_belief(self, asset: str) -> None:
         for table in (schema.beliefs, schema.snapshots, schema.visits):
@@ -65,11 +62,10 @@ class AssetWrites:
         return fold.decode(body) if body else None
 
     def save_snapshots(self, snapshots: Sequence[Belief], *, base: bool = False) -> None:
-        if snapshots:
-            self._db.exec_driver_sql(
-                sql.SAVE_SNAPSHOT,
-                [(b.asset, *b.moment, fold.encode(b).decode(), base) for b in snapshots],
-            )
+        self._many(
+            self._sql.save_snapshot,
+            [(b.asset, *b.moment, fold.encode(b).decode(), base) for b in snapshots],
+        )
 
     def drop_snapshots(self, asset: str, after: Moment | None) -> None:
         table = schema.snapshots
@@ -77,8 +73,7 @@ class AssetWrites:
         self._db.execute(_after(droppable, table.c.at, table.c.key, after))
 
     def add_visits(self, visits: Sequence[tuple[str, Visit]]) -> None:
-        if visits:
-            self._db.exec_driver_sql(sql.ADD_VISIT, [rows.visit_row(*one) for one in visits])
+        self._many(self._sql.add_visit, [rows.visit_row(*one) for one in visits])
 
     def drop_visits(self, asset: str, after: Moment | None) -> None:
         table = schema.visits
@@ -87,7 +82,7 @@ class AssetWrites:
 
     def mark_stale(self, assets: Mapping[str, int]) -> None:
         if assets:
-            self._db.exec_driver_sql(sql.MARK_STALE, list(assets.items()))
+            self._many(self._sql.mark_stale, list(assets.items()))
             self._cache.anything_stale = True
 
     def freshened(self, asset: str) -> None:
@@ -109,7 +104,7 @@ class AssetWrites:
         return sorted(subjects)
 
     def observed(self, subjects: Iterable[str]) -> set[str]:
-        found = self._db.exec_driver_sql(sql.OBSERVED, (sql.as_json(list(subjects)),))
+        found = self._db.exec_driver_sql(self._sql.observed, (sql.as_json(list(subjects)),))
         return set(found.scalars())
 
     def bound_to(self, subjects: Iterable[str]) -> set[str]:

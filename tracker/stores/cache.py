@@ -35,6 +35,11 @@ class Cache:
         self.edge: list[int | None] = []  # the log's edge, once it is known
         self.anything_stale: bool | None = None
 
+    def forget_states(self) -> None:
+        """Know nothing of what other recorders may have changed."""
+        self.progress, self.beliefs = {}, {}
+        self.doubted = self.anything_stale = None
+
     def at(self, version: int) -> Cache:
         """This cache, emptied if it is of another version or has grown too large."""
         known = (

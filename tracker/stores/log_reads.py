@@ -8,21 +8,19 @@ from itertools import groupby
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Table, func, select, union
+from sqlalchemy import Table, func, select, union
 
 from tracker.fold import Entry
 from tracker.model import DeadLetter, Observation, Quarantined
 from tracker.ports import Boot, Line
 from tracker.receipts import Progress
-from tracker.stores import rows, schema
+from tracker.stores import rows, schema, sql
 from tracker.stores.history import history
 from tracker.whereabouts import Moment
 
 
-class LogReads:
+class LogReads(sql.Speaks):
     """The part of a `tracker.ports.Reader` that concerns the log."""
-
-    _db: Connection
 
     def logged(self, key: bytes) -> Observation | None:
         row = self._db.execute(select(*schema.log.c[1:14]).where(schema.log.c.key == key)).first()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import astuple
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, insert, literal, select
+from sqlalchemy import Table, delete, func, insert, literal, select
 
 from tracker.cells import cell_of
 from tracker.model import DeadLetter, Fix, Observation, Quarantined, Read
@@ -17,20 +17,19 @@ from tracker.stores import rows, schema, sql
 from tracker.stores.cache import Cache
 
 
-class LogWrites:
+class LogWrites(sql.Speaks):
     """The part of a `tracker.ports.Writer` that concerns the log."""
 
-    _db: Connection
     _cache: Cache
 
     def append(self, observations: Sequence[Observation], recorded: int) -> set[bytes]:
         if not observations:
             return set()
         last = self._db.scalar(select(func.max(schema.log.c.id))) or 0
-        inserted = self._db.exec_driver_sql(
-            sql.APPEND,
+        inserted = self._many(
+            self._sql.append,
             [(last + n, *rows.observation_row(o), recorded) for n, o in enumerate(observations, 1)],
-        ).rowcount
+        )
         self._note_whereabouts(observations)
         if inserted == len(observations):
             return {o.key for o in observations}
@@ -48,12 +47,10 @@ class LogWrites:
                     new_cells.add(cell)
             elif isinstance(what, Read) and (o.device, o.subject) not in seen:
                 new_sightings.add((o.device, o.subject))
-        if new_sightings:
-            self._db.exec_driver_sql(sql.NOTE_SIGHTING, list(new_sightings))
-            seen |= new_sightings
-        if new_cells:
-            self._db.exec_driver_sql(sql.NOTE_CELL, list(new_cells))
-            been |= new_cells
+        self._many(self._sql.note_sighting, list(new_sightings))
+        self._many(self._sql.note_cell, list(new_cells))
+        seen |= new_sightings
+        been |= new_cells
 
     def digests(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
         return self._digests(schema.log, keys)
@@ -87,14 +84,14 @@ class LogWrites:
         self._cache.edge = []
         self._db.execute(insert(schema.edges).values(at=at, recorded=recorded))
         self._note_given_up(at)
-        self._db.exec_driver_sql(sql.DROP_BEFORE_BASES, (at,))
+        self._db.exec_driver_sql(self._sql.drop_before_bases, (at,))
         return self._db.execute(delete(schema.log).where(schema.log.c.at < at)).rowcount
 
     def _note_given_up(self, before: int) -> None:
         """Note which messages have something in the log from before an event time."""
         table = schema.given_up
         spans: dict[Boot, list[Span]] = defaultdict(list)
-        for device, boot, *span in self._db.exec_driver_sql(sql.MESSAGES_BEFORE, (before,)):
+        for device, boot, *span in self._db.exec_driver_sql(self._sql.messages_before, (before,)):
             spans[(device, boot)].append(Span(*span))
         for row in self._db.execute(select(table)).all():
             if (row.device, row.boot) in spans:
@@ -102,38 +99,30 @@ class LogWrites:
         for boot, found in spans.items():
             known = delete(table).where(table.c.device == boot[0], table.c.boot == boot[1])
             self._db.execute(known)
-            self._db.exec_driver_sql(sql.ADD_GIVEN_UP, [(*boot, *span) for span in merged(found)])
+            self._many(self._sql.add_given_up, [(*boot, *span) for span in merged(found)])
 
     def progress(self, boots: Iterable[Boot]) -> dict[Boot, Progress]:
         known = self._cache.progress
         wanted = list(boots)
         if unknown := [boot for boot in wanted if boot not in known]:
-            for row in self._db.exec_driver_sql(sql.PROGRESS, (sql.as_json(unknown),)):
+            for row in self._db.exec_driver_sql(self._sql.progress, (sql.as_json(unknown),)):
                 known[(row[0], row[1])] = rows.progress(*row[2:])
         return {boot: known[boot] for boot in wanted if boot in known}
 
     def save_progress(
         self, progress: Mapping[Boot, Progress], received: Mapping[Boot, int]
     ) -> None:
-        if progress:
-            self._db.exec_driver_sql(
-                sql.SAVE_PROGRESS,
-                [
-                    (*boot, *rows.progress_columns(p), received[boot])
-                    for boot, p in progress.items()
-                ],
-            )
-            self._cache.progress.update(progress)
+        self._many(
+            self._sql.save_progress,
+            [(*boot, *rows.progress_columns(p), received[boot]) for boot, p in progress.items()],
+        )
+        self._cache.progress.update(progress)
 
     def note_vitals(self, vitals: Sequence[tuple[str, str, str, int, bytes]]) -> None:
-        if vitals:
-            self._db.exec_driver_sql(sql.NOTE_VITAL, list(vitals))
+        self._many(self._sql.note_vital, vitals)
 
     def dead_letter(self, letters: Sequence[DeadLetter]) -> None:
-        self._db.execute(
-            insert(schema.dead_letters).prefix_with("OR IGNORE"),
-            [asdict(letter) for letter in letters],
-        )
+        self._many(self._sql.keep_letter, [(None, *astuple(letter)) for letter in letters])
 
     def bury(self, numbers: Iterable[int]) -> None:
         table = schema.dead_letters
@@ -150,8 +139,8 @@ class LogWrites:
 
     def quarantine(self, held: Sequence[Quarantined]) -> None:
         self._doubted().update(q.observation.device for q in held)
-        self._db.exec_driver_sql(
-            sql.HOLD,
+        self._many(
+            self._sql.hold,
             [(None, *rows.observation_row(q.observation), q.reason, q.detail) for q in held],
         )
 

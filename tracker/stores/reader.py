@@ -7,10 +7,12 @@ from sqlalchemy import Connection
 from tracker.stores.asset_reads import AssetReads
 from tracker.stores.log_reads import LogReads
 from tracker.stores.setup_reads import SetupReads
+from tracker.stores.sql import SQLITE, Statements
 
 
 class SqlReader(LogReads, AssetReads, SetupReads):
     """A `tracker.ports.Reader` on one open transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, statements: Statements = SQLITE) -> None:
         self._db = connection
+        self._sql = statements

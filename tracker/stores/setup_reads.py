@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from tracker.access import ApiKey
 from tracker.audit import Change
@@ -13,17 +13,15 @@ from tracker.layout import Layout, PlaceValue
 from tracker.model import Binding, Device
 from tracker.ports import DeviceStatus, Vital
 from tracker.receipts import Progress
-from tracker.stores import rows, schema
+from tracker.stores import rows, schema, sql
 from tracker.stores.history import bindings_of
 from tracker.versions import Version
 
 PLACES = ("site", "zone", "reader")
 
 
-class SetupReads:
+class SetupReads(sql.Speaks):
     """The part of a `tracker.ports.Reader` that concerns what people set up."""
-
-    _db: Connection
 
     def bindings_of(self, asset: str, as_of: int | None = None) -> list[Binding]:
         return bindings_of(self._db, asset, as_of)

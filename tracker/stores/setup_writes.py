@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from tracker.access import ApiKey
 from tracker.audit import Change
@@ -16,10 +15,9 @@ from tracker.stores.cache import Cache
 from tracker.versions import Version
 
 
-class SetupWrites:
+class SetupWrites(sql.Speaks):
     """The part of a `tracker.ports.Writer` that concerns what people set up."""
 
-    _db: Connection
     _cache: Cache
 
     def devices(self, ids: Iterable[str]) -> Mapping[str, Device]:
@@ -52,7 +50,7 @@ class SetupWrites:
         self._cache.devices.pop(device, None)
 
     def put_device(self, device: Device) -> None:
-        self._db.exec_driver_sql(sql.PUT_DEVICE, rows.device_row(device))
+        self._many(self._sql.put_device, [rows.device_row(device)])
         self._cache.devices.pop(device.id, None)
 
     def put_asset(self, asset: Asset) -> None:
@@ -63,16 +61,18 @@ class SetupWrites:
         new = (asset.id for asset in assets if asset.id not in numbers)
         last = self._db.scalar(select(func.max(schema.assets.c.number))) or 0
         numbers |= {id: n for n, id in enumerate(new, last + 1)}
-        self._many(sql.PUT_ASSET, [(numbers[a.id], *rows.asset_row(a)) for a in assets])
-        self._many(sql.ADD_LABEL, [label for a in assets for label in _label_rows(a)])
-        self._many(sql.ADD_WORDS, [(numbers[a.id], _words(a)) for a in assets])
+        self._many(self._sql.put_asset, [(numbers[a.id], *rows.asset_row(a)) for a in assets])
+        self._many(self._sql.add_label, [label for a in assets for label in _label_rows(a)])
+        self._many(self._sql.add_words, [(numbers[a.id], _words(a)) for a in assets])
 
     def _forget_how_found(self, assets: list[str]) -> dict[str, int]:
         """Delete the labels and words of the known ones among some assets; their numbers."""
-        found = self._db.exec_driver_sql(sql.ASSETS, (sql.as_json(assets),)).all()
+        found = self._db.exec_driver_sql(self._sql.assets, (sql.as_json(assets),)).all()
         known = [rows.asset(row[1:]) for row in found]
-        self._many(sql.FORGET_LABEL, [label for asset in known for label in _label_rows(asset)])
-        self._many(sql.FORGET_WORDS, [(row[0],) for row in found])
+        self._many(
+            self._sql.forget_label, [label for asset in known for label in _label_rows(asset)]
+        )
+        self._many(self._sql.forget_words, [(row[0],) for row in found])
         return {row[1]: row[0] for row in found}
 
     def add_binding(
@@ -82,15 +82,11 @@ class SetupWrites:
 
     def add_bindings(self, versions: Sequence[Version[str]]) -> None:
         self._many(
-            sql.ADD_VERSION,
+            self._sql.add_version,
             [(None, v.kind, v.id, v.since, v.until, v.recorded, v.value, None) for v in versions],
         )
         for version in versions:
             self._cache.bindings.pop(version.id, None)
-
-    def _many(self, statement: str, values: list[tuple[Any, ...]]) -> None:
-        if values:
-            self._db.exec_driver_sql(statement, values)
 
     def add_place(self, version: Version[PlaceValue]) -> int:
         value = version.value
@@ -105,10 +101,10 @@ class SetupWrites:
             )
         )
         self._cache.layout = None
-        return int(added.lastrowid)
+        return int(added.inserted_primary_key[0])  # type: ignore[index]  # it has one
 
     def audit(self, changes: Sequence[Change]) -> None:
-        self._many(sql.ADD_CHANGE, [(None, *rows.change_row(change)) for change in changes])
+        self._many(self._sql.add_change, [(None, *rows.change_row(change)) for change in changes])
 
     def add_key(self, key: ApiKey) -> None:
         self._db.execute(

@@ -3,11 +3,12 @@ tuples, for SQLAlchemy's own binding of parameters would cost as much as the ins
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import orjson
-from sqlalchemy import Table, insert, select, text
+from sqlalchemy import Connection, CursorResult, Table, insert, select, text
 from sqlalchemy.dialects import sqlite
 
 from tracker.stores import schema
@@ -27,62 +28,145 @@ def _upsert(table: Table, key: str, *lasting: str) -> str:
     return f"{_insert(table, '')} ON CONFLICT ({key}) DO UPDATE SET {changes}"
 
 
-APPEND = _insert(schema.log)
-HOLD = _insert(schema.quarantine)
-NOTE_SIGHTING = _insert(schema.sightings)
-NOTE_CELL = _insert(schema.cells)
-ADD_VISIT = _insert(schema.visits, "OR REPLACE")
-SAVE_SNAPSHOT = _insert(schema.snapshots, "OR REPLACE")
-ADD_GIVEN_UP = _insert(schema.given_up, "")
-ADD_VERSION = _insert(schema.versions, "")
-ADD_CHANGE = _insert(schema.audit, "")
-ADD_LABEL = _insert(schema.labels, "")
-ADD_WORDS = "INSERT INTO words (rowid, text) VALUES (?, ?)"
-FORGET_LABEL = "DELETE FROM labels WHERE name = ? AND value = ? AND asset = ?"
-FORGET_WORDS = "DELETE FROM words WHERE rowid = ?"
-PUT_ASSET = _upsert(schema.assets, "number")
-PUT_DEVICE = _upsert(schema.devices, "id", "first_received")
-SAVE_PROGRESS = """
+@dataclass(frozen=True)
+class Statements:
+    """The texts, in the words of one database, and how it is given many rows at once."""
+
+    append: str
+    hold: str
+    keep_letter: str
+    note_sighting: str
+    note_cell: str
+    add_visit: str
+    save_snapshot: str
+    add_given_up: str
+    add_version: str
+    add_change: str
+    add_label: str
+    add_words: str
+    forget_label: str
+    forget_words: str
+    put_asset: str
+    put_device: str
+    save_progress: str
+    save_belief: str
+    save_body: str
+    note_vital: str
+    mark_stale: str
+    progress: str
+    assets: str
+    messages_before: str
+    drop_before_bases: str
+    shared_external_ids: str
+    observed: str
+    stale: str
+    beliefs: str
+    many: Callable[[Connection, str, Sequence[tuple[Any, ...]]], CursorResult[Any]]
+
+
+_APPEND = _insert(schema.log)
+_HOLD = _insert(schema.quarantine)
+_KEEP_LETTER = _insert(schema.dead_letters)
+_NOTE_SIGHTING = _insert(schema.sightings)
+_NOTE_CELL = _insert(schema.cells)
+_ADD_VISIT = _insert(schema.visits, "OR REPLACE")
+_SAVE_SNAPSHOT = _insert(schema.snapshots, "OR REPLACE")
+_ADD_GIVEN_UP = _insert(schema.given_up, "")
+_ADD_VERSION = _insert(schema.versions, "")
+_ADD_CHANGE = _insert(schema.audit, "")
+_ADD_LABEL = _insert(schema.labels, "")
+_ADD_WORDS = "INSERT INTO words (rowid, text) VALUES (?, ?)"
+_FORGET_LABEL = "DELETE FROM labels WHERE name = ? AND value = ? AND asset = ?"
+_FORGET_WORDS = "DELETE FROM words WHERE rowid = ?"
+_PUT_ASSET = _upsert(schema.assets, "number")
+_PUT_DEVICE = _upsert(schema.devices, "id", "first_received")
+_SAVE_PROGRESS = """
     INSERT INTO progress (device, boot, top, first, holes, lost, received)
     VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET top = excluded.top, first = excluded.first,
         holes = excluded.holes, lost = excluded.lost, received = max(received, excluded.received)"""
-SAVE_BELIEF = _insert(schema.beliefs, "OR REPLACE")
+_SAVE_BELIEF = _insert(schema.beliefs, "OR REPLACE")
 # For an asset that is where it was: the indexes stay untouched.
-SAVE_BODY = "UPDATE beliefs SET body = ?, revision = ? WHERE asset = ?"
-NOTE_VITAL = """
+_SAVE_BODY = "UPDATE beliefs SET body = ?, revision = ? WHERE asset = ?"
+_NOTE_VITAL = """
     INSERT INTO vitals (device, name, value, at, key) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET value = excluded.value, at = excluded.at, key = excluded.key
         WHERE (excluded.at, excluded.key) > (vitals.at, vitals.key)"""
-MARK_STALE = """
+_MARK_STALE = """
     INSERT INTO stale (asset, at) VALUES (?, ?)
     ON CONFLICT DO UPDATE SET at = min(stale.at, excluded.at)"""
 # Lists of strings travel as one JSON parameter: one statement text for every length.
-PROGRESS = """
+_PROGRESS = """
     SELECT p.device, p.boot, p.top, p.first, p.holes, p.lost FROM json_each(?) AS wanted
     JOIN progress AS p ON p.device = wanted.value ->> 0 AND p.boot = wanted.value ->> 1"""
-ASSETS = str(
+_ASSETS = str(
     select(schema.assets).where(schema.assets.c.id.in_(text("SELECT value FROM json_each(?)")))
 )
 # Runs of numbers: within one, a number and its rank grow alike.
-MESSAGES_BEFORE = """
+_MESSAGES_BEFORE = """
     SELECT device, boot, min(seq), max(seq) FROM (
         SELECT DISTINCT device, boot, seq,
             seq - dense_rank() OVER (PARTITION BY device, boot ORDER BY seq) AS run
         FROM log WHERE at < ? AND seq IS NOT NULL)
     GROUP BY device, boot, run"""
-DROP_BEFORE_BASES = """
+_DROP_BEFORE_BASES = """
     DELETE FROM snapshots WHERE EXISTS (
         SELECT 1 FROM snapshots AS base
         WHERE base.asset = snapshots.asset AND base.base AND base.at < ?
             AND (base.at, base.key) > (snapshots.at, snapshots.key))"""
-SHARED_EXTERNAL_IDS = """
+_SHARED_EXTERNAL_IDS = """
     SELECT name, value, json_group_array(asset) AS assets FROM labels
     WHERE name >= 'id:' AND name < 'id;' GROUP BY name, value HAVING count(*) > 1"""
-OBSERVED = """
+_OBSERVED = """
     SELECT value FROM json_each(?)
     WHERE EXISTS (SELECT 1 FROM log WHERE log.subject = json_each.value)"""
-BELIEFS = "SELECT body FROM beliefs WHERE asset IN (SELECT value FROM json_each(?))"
+_STALE = "SELECT asset, at FROM stale WHERE asset IN (SELECT value FROM json_each(?))"
+_BELIEFS = "SELECT body FROM beliefs WHERE asset IN (SELECT value FROM json_each(?))"
+
+
+SQLITE = Statements(
+    append=_APPEND,
+    hold=_HOLD,
+    keep_letter=_KEEP_LETTER,
+    note_sighting=_NOTE_SIGHTING,
+    note_cell=_NOTE_CELL,
+    add_visit=_ADD_VISIT,
+    save_snapshot=_SAVE_SNAPSHOT,
+    add_given_up=_ADD_GIVEN_UP,
+    add_version=_ADD_VERSION,
+    add_change=_ADD_CHANGE,
+    add_label=_ADD_LABEL,
+    add_words=_ADD_WORDS,
+    forget_label=_FORGET_LABEL,
+    forget_words=_FORGET_WORDS,
+    put_asset=_PUT_ASSET,
+    put_device=_PUT_DEVICE,
+    save_progress=_SAVE_PROGRESS,
+    save_belief=_SAVE_BELIEF,
+    save_body=_SAVE_BODY,
+    note_vital=_NOTE_VITAL,
+    mark_stale=_MARK_STALE,
+    progress=_PROGRESS,
+    assets=_ASSETS,
+    messages_before=_MESSAGES_BEFORE,
+    drop_before_bases=_DROP_BEFORE_BASES,
+    shared_external_ids=_SHARED_EXTERNAL_IDS,
+    observed=_OBSERVED,
+    stale=_STALE,
+    beliefs=_BELIEFS,
+    many=lambda db, statement, values: db.exec_driver_sql(statement, list(values)),
+)
+
+
+class Speaks:
+    """What stands on one open transaction, and knows the words of its database."""
+
+    _db: Connection
+    _sql: Statements
+
+    def _many(self, statement: str, values: Sequence[tuple[Any, ...]]) -> int:
+        """Run a statement for many rows; how many it changed."""
+        return self._sql.many(self._db, statement, values).rowcount if values else 0
 
 
 def as_json(values: Any) -> str:

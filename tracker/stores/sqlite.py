@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,10 @@ class SqliteStore:
             except BaseException:
                 self._cache.forget()  # it may remember what was never committed
                 raise
+
+    def recording(self) -> AbstractContextManager[SqlWriter]:
+        """The same: SQLite has one writer at a time."""
+        return self.writing()
 
     @contextmanager
     def reading(self) -> Iterator[SqlReader]:

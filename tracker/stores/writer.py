@@ -12,13 +12,16 @@ from tracker.stores.cache import Cache
 from tracker.stores.log_writes import LogWrites
 from tracker.stores.reader import SqlReader
 from tracker.stores.setup_writes import SetupWrites
+from tracker.stores.sql import SQLITE, Statements
 
 
 class SqlWriter(LogWrites, AssetWrites, SetupWrites, SqlReader):
     """A `tracker.ports.Writer` on one open transaction."""
 
-    def __init__(self, connection: Connection, cache: Cache) -> None:
-        super().__init__(connection)
+    def __init__(
+        self, connection: Connection, cache: Cache, statements: Statements = SQLITE
+    ) -> None:
+        super().__init__(connection, statements)
         self._cache = cache
 
     def layout(self, as_of: int | None = None) -> Layout:

@@ -10,6 +10,8 @@ depends_on = None
 
 
 def upgrade() -> None:
+    if op.get_bind().dialect.name == "postgresql":
+        return  # which begins at 0004
     op.create_table(
         "api_keys",
         sa.Column("id", sa.Text(), nullable=False),

@@ -1,0 +1,130 @@
+"""PostgreSQL: for fleets. Several gateways may record at once, past one machine."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import errors
+from sqlalchemy import Connection, Engine, create_engine, exc, func, select
+
+from tracker.ports import StoreContended, StoreRefused, StoreUnavailable
+from tracker.stores import schema, upgrade
+from tracker.stores.cache import Cache
+from tracker.stores.partitions import Partitions
+from tracker.stores.postgresql_sql import POSTGRESQL
+from tracker.stores.postgresql_writer import PostgresqlReader, PostgresqlWriter
+
+CONNECT_WITHIN_S = 5
+CONNECTIONS = 50  # more than the API has threads
+LOCK_WAIT = "10s"  # longer, and a transaction is tried anew
+SETUP_LOCK = 0x5E70  # shared by who records, exclusive for who changes what there is
+
+
+class PostgresqlStore:
+    """A database at a URL like `postgresql://user:password@host:5432/retour`.
+
+    Raises StoreRefused where it cannot be used, saying why. It is migrated by `migrate` alone.
+    """
+
+    def __init__(self, url: str, *, migrate: bool = False) -> None:
+        self._cache = Cache()
+        self._one_writer = threading.Lock()
+        try:
+            self._engine = _engine(url)
+            self._partitions = Partitions(self._engine)
+            self._check(migrate)
+        except (exc.SQLAlchemyError, psycopg.Error, ValueError, StoreRefused) as error:
+            raise StoreRefused(f"cannot use the database: {_cause(error)}") from error
+
+    def _check(self, migrate: bool) -> None:
+        with self._engine.begin() as connection:
+            upgrade.refuse_foreign(connection)
+            at, needed = upgrade.current(connection), upgrade.newest()
+            if at == needed:
+                return
+            if not migrate:
+                raise StoreRefused(
+                    f"its schema is at revision {at or 'none'}, this version of Retour needs "
+                    f"{needed}: run `retour db upgrade`"
+                )
+            upgrade.upgrade(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[PostgresqlWriter]:
+        """One transaction that may change anything; nobody else writes meanwhile."""
+        with self._transaction("pg_advisory_xact_lock") as writer:
+            yield writer
+
+    @contextmanager
+    def recording(self) -> Iterator[PostgresqlWriter]:
+        """One transaction that records; others may do so at once. READ COMMITTED."""
+        with self._transaction("pg_advisory_xact_lock_shared") as writer:
+            yield writer
+
+    @contextmanager
+    def _transaction(self, lock: str) -> Iterator[PostgresqlWriter]:
+        with self._one_writer:
+            try:
+                with self._mapped_errors(), self._engine.begin() as connection:
+                    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_WAIT}'")
+                    connection.exec_driver_sql(f"SELECT {lock}({SETUP_LOCK})")
+                    cache = self._cache.at(_setup_version(connection))
+                    cache.forget_states()
+                    yield PostgresqlWriter(connection, cache, POSTGRESQL, self._partitions)
+            except BaseException:
+                self._cache.forget()  # it may remember what was never committed
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator[PostgresqlReader]:
+        """One transaction that reads a single state of the database."""
+        snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with (
+            self._mapped_errors(),
+            self._engine.connect().execution_options(**snapshot) as connection,
+            connection.begin(),
+        ):
+            yield PostgresqlReader(connection, POSTGRESQL)
+
+    @contextmanager
+    def _mapped_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
+            contended = (
+                errors.SerializationFailure,
+                errors.DeadlockDetected,
+                errors.LockNotAvailable,
+            )
+            if isinstance(getattr(error, "orig", None), contended):
+                raise StoreContended(_cause(error)) from error
+            raise StoreUnavailable(_cause(error)) from error
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+
+def _setup_version(connection: Connection) -> int:
+    """Counts the changes of what there is: each of them stands in the audit log."""
+    return connection.scalar(select(func.max(schema.audit.c.id))) or 0
+
+
+def _engine(url: str) -> Engine:
+    driver = url.replace("postgres://", "postgresql://", 1).replace(
+        "postgresql://", "postgresql+psycopg://", 1
+    )
+    return create_engine(
+        driver,
+        connect_args={"connect_timeout": CONNECT_WITHIN_S, "application_name": "retour"},
+        max_overflow=CONNECTIONS,
+        pool_pre_ping=True,
+    )
+
+
+def _cause(error: Exception) -> str:
+    text = str(getattr(error, "orig", None) or error).strip()
+    return text.splitlines()[0] if text else type(error).__name__

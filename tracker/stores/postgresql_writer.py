@@ -1,0 +1,109 @@
+"""Reading and writing on PostgreSQL, where it differs from SQLite: others write meanwhile.
+
+The order of a transaction that records: insert, then lock, then read, then fold. What is read
+of progress is read under the lock of its devices, beliefs under that of their assets, each
+locked in the order of ids, so that two transactions never wait for each other in a ring.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection, Table, func, select, text
+
+from tracker.fold import Belief
+from tracker.model import Asset, Observation
+from tracker.ports import AssetFilter, Boot
+from tracker.receipts import Progress
+from tracker.stores import rows, schema, sql
+from tracker.stores.asset_reads import conditions
+from tracker.stores.cache import Cache
+from tracker.stores.partitions import Partitions
+from tracker.stores.reader import SqlReader
+from tracker.stores.writer import SqlWriter
+
+# Numbers are given before the commit, so a lower one may appear after a higher one. What is
+# older than every running transaction cannot be overtaken any more.
+SETTLED = text("age(xmin) > age(pg_snapshot_xmin(pg_current_snapshot())::xid)")
+
+
+class PostgresqlReader(SqlReader):
+    """A `tracker.ports.Reader` on one open transaction."""
+
+    def logged_after(self, number: int, limit: int) -> list[tuple[int, str, int]]:
+        log = schema.log
+        query = select(log.c.id, log.c.subject, log.c.at).where(log.c.id > number, SETTLED)
+        return [tuple(row) for row in self._db.execute(query.order_by(log.c.id).limit(limit))]
+
+    def newest(self) -> tuple[int, int]:
+        newest = []
+        for table in (schema.log, schema.journal):
+            query = select(table.c.id).where(SETTLED).order_by(table.c.id.desc()).limit(1)
+            newest.append(self._db.scalar(query) or 0)
+        return newest[0], newest[1]
+
+    def assets(self, wanted: AssetFilter, after: str, limit: int) -> list[Asset]:
+        if wanted.text is None:
+            return super().assets(wanted, after, limit)
+        table = schema.assets
+        before = select(table.c.number).where(table.c.id == after).scalar_subquery()
+        words = " & ".join(f"{word}:*" for word in re.findall(r"\w+", wanted.text))
+        found = text("number IN (SELECT rowid FROM words WHERE text @@ to_tsquery('simple', :w))")
+        query = (
+            select(*table.c[1:])
+            .where(*conditions(wanted), found.bindparams(w=words))
+            .where(table.c.number > func.coalesce(before, 0))
+            .order_by(table.c.number)
+            .limit(limit)
+        )
+        return [rows.asset(row) for row in self._db.execute(query)]
+
+
+class PostgresqlWriter(PostgresqlReader, SqlWriter):
+    """A `tracker.ports.Writer` on one open transaction."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        cache: Cache,
+        statements: sql.Statements,
+        partitions: Partitions,
+    ) -> None:
+        SqlWriter.__init__(self, connection, cache, statements)
+        self._partitions = partitions
+
+    def append(self, observations: Sequence[Observation], recorded: int) -> set[bytes]:
+        if not observations:
+            return set()
+        self._partitions.ensure(o.stamp for o in observations)
+        ordered = sorted(observations, key=lambda o: (o.stamp, o.key))
+        new = self._sql.many(
+            self._db,
+            self._sql.append,
+            [(None, *rows.observation_row(o), recorded) for o in ordered],
+        )
+        keys = {bytes(key) for (key,) in new}
+        self._note_whereabouts(observations)
+        return keys
+
+    def progress(self, boots: Iterable[Boot]) -> dict[Boot, Progress]:
+        wanted = list(boots)
+        self._lock(schema.devices, {device for device, _ in wanted})
+        return super().progress(wanted)
+
+    def beliefs(self, assets: Iterable[str]) -> dict[str, Belief]:
+        wanted = list(assets)
+        self._lock(schema.assets, set(wanted))
+        return super().beliefs(wanted)
+
+    def _lock(self, table: Table, ids: set[str]) -> None:
+        wanted = select(table.c.id).where(table.c.id.in_(ids)).order_by(table.c.id)
+        self._db.execute(wanted.with_for_update(key_share=True))
+
+    def stale_assets(self, limit: int) -> list[str]:
+        query = select(schema.stale.c.asset).limit(limit).with_for_update(skip_locked=True)
+        return list(self._db.scalars(query))
+
+    def held(self, observations: Sequence[Observation]) -> dict[bytes, bytes]:
+        return self._digests(schema.quarantine, (o.key for o in observations))
