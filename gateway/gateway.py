@@ -159,7 +159,7 @@ class Gateway:
         if not self._session.connected or self._failures:
             return
         try:
-            with self._store.writing() as tx:
+            with self._store.recording() as tx:
                 if not (messages := tx.outbox(OUTBOX_AT_ONCE)):
                     return
                 sent = [m.id for m in messages if self._session.publish(m.topic, m.payload)]
@@ -176,7 +176,7 @@ class Gateway:
             return
         try:
             while True:
-                with self._store.writing() as tx:
+                with self._store.recording() as tx:
                     done = refresh_some(tx, self._clock.now(), REFOLD_AT_ONCE)
                 metrics.REFOLDED.inc(done)
                 if done < REFOLD_AT_ONCE:

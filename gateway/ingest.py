@@ -7,6 +7,7 @@ stands alone, and after some tries it becomes a dead letter; its neighbours flow
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import structlog
 
@@ -15,12 +16,13 @@ from gateway.decoders import DECODERS, Decoder, Undecodable, decoder_of
 from gateway.session import Delivery
 from tracker.letters import dead_letter
 from tracker.model import DeadLetter, Message
-from tracker.ports import Store, StoreUnavailable
+from tracker.ports import Store, StoreContended, StoreUnavailable
 from tracker.receipts import Receipt
 from tracker.record import record
 from tracker.stamps import StampPolicy
 
 TRIES = 3
+CONTENDED_TRIES = 5
 
 log = structlog.get_logger()
 
@@ -46,7 +48,11 @@ class Ingest:
         """
         for attempt in range(1, TRIES + 1):
             try:
-                return self._record(deliveries)
+                return self._record_uncontended(deliveries)
+            except StoreContended:
+                if len(deliveries) == 1:
+                    raise
+                break  # the smaller a batch, the fewer others it meets
             except StoreUnavailable:
                 raise
             except Exception:
@@ -58,6 +64,13 @@ class Ingest:
         half = len(deliveries) // 2
         return [*self(deliveries[:half]), *self(deliveries[half:])]
 
+    def _record_uncontended(self, deliveries: Sequence[Delivery]) -> list[Receipt]:
+        """Record a batch, again where other gateways were in its way."""
+        for _ in range(CONTENDED_TRIES - 1):
+            with suppress(StoreContended):
+                return self._record(deliveries)
+        return self._record(deliveries)
+
     def _record(self, deliveries: Sequence[Delivery]) -> list[Receipt]:
         messages: list[Message] = []
         letters: list[DeadLetter] = []
@@ -66,7 +79,7 @@ class Ingest:
                 messages.append(decoder_of(topic, self._decoders)(topic, payload, received))
             except Undecodable as error:
                 letters.append(_letter(topic, payload, received, error))
-        with self._store.writing() as tx:
+        with self._store.recording() as tx:
             recorded = record(tx, messages, letters, self._policy)
         for outcome in ("stored", "duplicates", "quarantined", "before_edge"):
             metrics.OBSERVATIONS.labels(outcome).inc(getattr(recorded, outcome))
@@ -76,7 +89,7 @@ class Ingest:
     def _give_up(self, delivery: Delivery) -> list[Receipt]:
         error = Undecodable("handler_error", f"failed {TRIES} times; the gateway's log says how")
         letter = _letter(delivery.topic, delivery.payload, delivery.received, error)
-        with self._store.writing() as tx:
+        with self._store.recording() as tx:
             tx.dead_letter([letter])
         metrics.DEAD_LETTERS.inc()
         return []

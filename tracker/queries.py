@@ -94,7 +94,7 @@ def fresh(store: Store, asset: str, now: int) -> Iterator[Reader]:
         if not reader.stale([asset]):
             yield reader
             return
-    with store.writing() as tx:
+    with store.recording() as tx:
         refresh(tx, asset, now)
     with store.reading() as reader:
         yield reader

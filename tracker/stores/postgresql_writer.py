@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Table, func, select, text
 
 from tracker.fold import Belief
 from tracker.model import Asset, Observation
-from tracker.ports import AssetFilter, Boot
+from tracker.ports import AssetFilter, Boot, Outbound
 from tracker.receipts import Progress
 from tracker.stores import rows, schema, sql
 from tracker.stores.asset_reads import conditions
@@ -104,6 +104,11 @@ class PostgresqlWriter(PostgresqlReader, SqlWriter):
     def stale_assets(self, limit: int) -> list[str]:
         query = select(schema.stale.c.asset).limit(limit).with_for_update(skip_locked=True)
         return list(self._db.scalars(query))
+
+    def outbox(self, limit: int) -> list[Outbound]:
+        query = select(schema.outbox).order_by(schema.outbox.c.id).limit(limit)
+        waiting = self._db.execute(query.with_for_update(skip_locked=True))
+        return [Outbound(*row) for row in waiting]
 
     def held(self, observations: Sequence[Observation]) -> dict[bytes, bytes]:
         return self._digests(schema.quarantine, (o.key for o in observations))
