@@ -29,8 +29,8 @@ def db_upgrade() -> None:
     Example: retour db upgrade
     """
     settings = load_settings("warning")
-    settings.store().close()
-    out.print(f"{settings.database} is up to date")
+    settings.store(migrate=True).close()
+    out.print(f"{settings.database_shown} is up to date")
 
 
 @group.command("check")

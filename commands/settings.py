@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from gateway.limits import Limits
 from gateway.running import Parts
 from tracker.clocks import Clock, SystemClock
 from tracker.stamps import StampPolicy
+from tracker.stores.postgresql import PostgresqlStore
 from tracker.stores.sqlite import SqliteStore
 
 
@@ -100,11 +102,22 @@ class Settings(BaseSettings):
         floor = round(self.earliest.timestamp() * 1000)
         return StampPolicy(floor, self.history_days, clock.rate)
 
-    def store(self) -> SqliteStore:
-        scheme, _, path = self.database.partition(":///")
-        if scheme != "sqlite" or not path:
-            raise UserError(f"RETOUR_DATABASE is {self.database!r}; try sqlite:///retour.db")
-        return SqliteStore(Path(path))
+    def store(self, *, migrate: bool = False) -> SqliteStore | PostgresqlStore:
+        """The database. SQLite is migrated whenever it is opened, PostgreSQL only to `migrate`."""
+        scheme, _, rest = self.database.partition("://")
+        if scheme in ("postgresql", "postgres") and rest:
+            return PostgresqlStore(self.database, migrate=migrate)
+        if scheme != "sqlite" or len(rest) < 2 or rest[0] != "/":
+            raise UserError(
+                f"RETOUR_DATABASE is {self.database_shown!r}; try sqlite:///retour.db or "
+                "postgresql://user:password@host/retour"
+            )
+        return SqliteStore(Path(rest[1:]))
+
+    @property
+    def database_shown(self) -> str:
+        """The database's URL without its password."""
+        return re.sub(r"://([^:/@]+):[^@]*@", r"://\1:***@", self.database)
 
     def parts(self) -> Parts:
         clock = self.make_clock()

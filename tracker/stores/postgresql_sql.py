@@ -87,7 +87,8 @@ POSTGRESQL = Statements(
     add_version=_insert(schema.versions, "", numbered="revision"),
     add_change=_insert(schema.audit, "", numbered="id"),
     add_label=_insert(schema.labels, ""),
-    add_words="INSERT INTO words (rowid, text) SELECT n, to_tsvector('simple', t) "
+    add_words="INSERT INTO words (rowid, text) "
+    "SELECT n, to_tsvector('simple', regexp_replace(t, '[^[:alnum:]]+', ' ', 'g')) "
     "FROM unnest(%s::bigint[], %s::text[]) AS v(n, t)",
     forget_label=f"DELETE FROM labels USING {_rows(list(_l.c))} WHERE (labels.name, labels.value, "
     "labels.asset) = (v.name, v.value, v.asset)",

@@ -8,16 +8,15 @@ locked in the order of ids, so that two transactions never wait for each other i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from sqlalchemy import Connection, Table, func, select, text
+from sqlalchemy import ColumnElement, Connection, Table, func, select, text
 
 from tracker.fold import Belief
 from tracker.model import Asset, Observation
 from tracker.ports import AssetFilter, Boot, Outbound
 from tracker.receipts import Progress
 from tracker.stores import rows, schema, sql
-from tracker.stores.asset_reads import conditions
 from tracker.stores.cache import Cache
 from tracker.stores.partitions import Partitions
 from tracker.stores.reader import SqlReader
@@ -48,16 +47,29 @@ class PostgresqlReader(SqlReader):
             return super().assets(wanted, after, limit)
         table = schema.assets
         before = select(table.c.number).where(table.c.id == after).scalar_subquery()
-        words = " & ".join(f"{word}:*" for word in re.findall(r"\w+", wanted.text))
+        words = " & ".join(f"{word}:*" for word in re.findall(r"[^\W_]+", wanted.text))
         found = text("number IN (SELECT rowid FROM words WHERE text @@ to_tsquery('simple', :w))")
         query = (
             select(*table.c[1:])
-            .where(*conditions(wanted), found.bindparams(w=words))
+            .where(*_also(wanted), found.bindparams(w=words))
             .where(table.c.number > func.coalesce(before, 0))
             .order_by(table.c.number)
             .limit(limit)
         )
         return [rows.asset(row) for row in self._db.execute(query)]
+
+
+def _also(wanted: AssetFilter) -> Iterator[ColumnElement[bool]]:
+    """The conditions beside the words."""
+    table, beliefs, labels = schema.assets, schema.beliefs, schema.labels
+    if wanted.class_ is not None:
+        yield table.c["class"] == wanted.class_
+    if wanted.site is not None:
+        there = (beliefs.c.site == wanted.site, beliefs.c.asset == table.c.id)
+        yield select(beliefs.c.asset).where(*there).exists()
+    for name, value in wanted.labels:
+        labelled = (labels.c.name == name, labels.c.value == value, labels.c.asset == table.c.id)
+        yield select(labels.c.asset).where(*labelled).exists()
 
 
 class PostgresqlWriter(PostgresqlReader, SqlWriter):

@@ -103,10 +103,12 @@ def _create() -> None:
         sa.Column("row", sa.Integer(), nullable=True),
         sa.Column("col", sa.Integer(), nullable=True),
         sa.Column("site", TEXT, nullable=True),
+        sa.Column("since", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("asset"),
     )
     op.create_index("beliefs_place", "beliefs", ["row", "col"], unique=False)
     op.create_index("beliefs_site", "beliefs", ["site", "asset"], unique=False)
+    op.create_index("beliefs_stay", "beliefs", ["site", "since", "asset"], unique=False)
     op.create_table(
         "cells",
         sa.Column("level", sa.Integer(), nullable=False),
@@ -251,7 +253,7 @@ def _create() -> None:
         sa.Column("closed_key", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("asset", "opened_at", "opened_key"),
     )
-    op.create_index("visits_site", "visits", ["site", "since"], unique=False)
+    op.create_index("visits_site", "visits", ["site", "since", "asset", "until"], unique=False)
     op.create_table(
         "vitals",
         sa.Column("device", TEXT, nullable=False),
