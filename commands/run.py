@@ -32,7 +32,7 @@ def up() -> None:
     with broker_and_gateway(settings, parts, stopped.set) as (url, running):
         app = make_app(settings, parts.store, parts.clock, running.health)
         with serving(app, settings.api_host, settings.api_port) as api_url:
-            out.print(f"Devices publish to {url}; questions go to {api_url}/v1")
+            out.print(f"Devices publish to {url}; questions go to {api_url}/v1", soft_wrap=True)
             hint_at_key(parts.store)
             stopped.wait()
 
