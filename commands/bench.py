@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from commands.bench_fuzz import bench_fuzz
+from commands.bench_query import bench_query
+from commands.bench_refold import bench_refold
 from commands.process import calm_the_collector, configure_log
-from commands.show import AsJson, show
+from commands.show import AsJson, progress_bar, show
 from gateway.bench import bench_ingest
 from tracker.stores.sqlite import SqliteStore
 
@@ -28,3 +33,58 @@ def bench_ingest_command(
     configure_log("error")
     calm_the_collector()
     show(bench_ingest(SqliteStore, messages, rounds, waiting), as_json)
+
+
+@group.command("query")
+def bench_query_command(
+    assets: Annotated[int, typer.Option(help="Assets in the database.")] = 1_000_000,
+    database: Annotated[
+        Path | None,
+        typer.Option(help="Keep the database in this file, and use what it holds already."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask a database of many assets: the latest place, boxes, who is inside, searches.
+
+    Example: retour bench query --assets 100000 --database bench.db --json
+    """
+    configure_log("error")
+    calm_the_collector()
+    with tempfile.TemporaryDirectory() as folder, progress_bar("Filling") as progress:
+        figures = bench_query(database or Path(folder) / "bench.db", assets, progress)
+    show(figures, as_json)
+
+
+@group.command("refold")
+def bench_refold_command(
+    observations: Annotated[int, typer.Option(help="Length of the asset's history.")] = 100_000,
+    times: Annotated[int, typer.Option(help="Late rows at each place; medians are shown.")] = 9,
+    as_json: AsJson = False,
+) -> None:
+    """Record rows that come late for an asset with a long history, with snapshots and without.
+
+    Example: retour bench refold --observations 20000 --json
+    """
+    configure_log("error")
+    calm_the_collector()
+    with progress_bar("Filling") as progress:
+        figures = bench_refold(observations, times, progress)
+    show(figures, as_json)
+
+
+@group.command("fuzz")
+def bench_fuzz_command(
+    count: Annotated[int, typer.Option(help="Payloads.")] = 1_000_000,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same payloads.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Decode, record and import messages and world files with accidents. Exits 1 if any crashes.
+
+    Example: retour bench fuzz --count 100000 --seed 2 --json
+    """
+    configure_log("critical")
+    with progress_bar("Fuzzing") as progress:
+        figures = bench_fuzz(count, seed, progress)
+    show(figures, as_json)
+    if figures["crashed"]:
+        raise typer.Exit(1)
