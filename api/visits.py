@@ -50,7 +50,8 @@ class Stay(BaseModel):
         examples=["left"],
     )
     confirmed: bool = Field(
-        description="False while a single observation says that it has arrived or left."
+        description="False while a single observation says that it has arrived or left; of a time "
+        "between `last` and `until`: it may have gone before."
     )
 
 

@@ -151,11 +151,11 @@ def standing(belief: Belief, site: str) -> Inside:
 
 
 def inside_at(reader: Reader, site: str, at: int, after: Position, limit: int) -> list[Inside]:
-    """The assets that were at a site at a time, by when they came and by id. Raises
-    UnknownPlace."""
+    """The assets that were at a site at a time, by when they came and by id; not confirmed of
+    those last seen there before and first seen elsewhere after that time. Raises UnknownPlace."""
     found: list[Inside] = []
     while len(found) < limit and (page := visits_to(reader, site, at, at + 1, after, limit)):
-        found += [one for one in page if _was_there(one, at)]
+        found += [_as_at(one, at) for one in page if _was_there(one, at)]
         after = Position(page[-1].since, page[-1].asset)
     return found[:limit]
 
@@ -187,6 +187,12 @@ def _was_there(one: Inside, at: int) -> bool:
     """Whether an asset was inside at a time: after a visit that it was lost sight of on, that
     is known no longer than it was seen."""
     return one.since <= at and (one.ended is None or one.ended == LEFT or at <= one.last)
+
+
+def _as_at(one: Inside, at: int) -> Inside:
+    """A visit as it is told of a time: between its last sign and the first from elsewhere nobody
+    knows when it ended."""
+    return one._replace(confirmed=False) if one.ended is not None and at > one.last else one
 
 
 def device_status(reader: Reader, device: str) -> DeviceStatus:

@@ -154,6 +154,12 @@ class TestWhoIsInside:
         found = two.ask(inside_at, "depot", NOW + minute * MINUTE, START, 10)
         assert [one.asset for one in found] == assets
 
+    def test_between_its_last_sign_there_and_the_first_elsewhere_it_may_have_gone(self, depot, go):
+        go((0, INSIDE), (15, INSIDE), (600, OUTSIDE), (610, OUTSIDE))
+        for minute, confirmed in ((15, True), (16, False), (599, False)):
+            (one,) = depot.ask(inside_at, "depot", NOW + minute * MINUTE, START, 10)
+            assert (one.ended, one.confirmed) == (LEFT, confirmed), minute
+
     def test_a_first_sign_is_shown_as_unconfirmed_and_is_no_visit_yet(self, depot, go):
         go((0, OUTSIDE), (10, INSIDE))
         (one,) = depot.ask(inside_now, "depot", "", 10)
