@@ -18,7 +18,7 @@ from tracker.news import Told, news
 from tracker.ports import Reader, Writer
 from tracker.whereabouts import Moment, Visit
 
-SNAPSHOT_EVERY = 500  # observations: reading so many back takes about 10 ms
+SNAPSHOT_EVERY = 250  # observations: reading so many back and folding them takes about 10 ms
 ALWAYS = -(2**63)  # an event time before every other
 
 
