@@ -28,8 +28,8 @@ from tracker.ports import Line, Reader, Store
 from tracker.versions import timeline
 
 T = TypeVar("T")
-Row = tuple[int, str, int]
-"""Of the log: its number, subject and event time."""
+Row = tuple[int, bytes, str, int]
+"""Of the log: its number, key, subject and event time."""
 
 LOCATION, VISIT, CORRECTION = "location", "visit", "correction"
 ROWS = 10_000  # of the log on a page, as long as no more than so many
@@ -111,7 +111,7 @@ def page_after(after: Position, reader: Reader) -> Page:
 def _of_some(rows: Sequence[Row]) -> Sequence[Row]:
     """The first rows, of as many subjects as have room on a page."""
     subjects = set()
-    for n, (_, subject, _) in enumerate(rows):
+    for n, (_, _, subject, _) in enumerate(rows):
         subjects.add(subject)
         if len(subjects) > SUBJECTS:
             return rows[:n]
@@ -125,26 +125,23 @@ def _moved(reader: Reader, rows: Sequence[Row], journal: int) -> list[Event]:
         belief = reader.belief(asset)
         if belief is None or belief.last is None:
             continue
-        if all(at != belief.last.at for _, at in came):
-            continue  # a look into the log is saved
-        newest = reader.logged(bytes.fromhex(belief.last.key))
-        number = came.get((newest.subject, newest.at)) if newest else None
+        number = came.get(bytes.fromhex(belief.last.key))
         if number is not None:
             events.append(_location(belief, Position(number, journal)))
     return sorted(events)
 
 
-def _touched(reader: Reader, rows: Sequence[Row]) -> dict[str, dict[tuple[str, int], int]]:
-    """For each asset that rows tell about their numbers, by subject and event time."""
+def _touched(reader: Reader, rows: Sequence[Row]) -> dict[str, dict[bytes, int]]:
+    """For each asset that rows tell about their numbers, by key."""
     spells = {
         subject: timeline(reader.binding_versions(subject))
-        for subject in {subject for _, subject, _ in rows}
+        for subject in {subject for _, _, subject, _ in rows}
     }
-    touched: dict[str, dict[tuple[str, int], int]] = defaultdict(dict)
-    for number, subject, at in rows:
+    touched: dict[str, dict[bytes, int]] = defaultdict(dict)
+    for number, key, subject, at in rows:
         for spell in spells[subject]:
             if spell.holds_at(at):
-                touched[spell.value][subject, at] = number
+                touched[spell.value][key] = number
     return touched
 
 

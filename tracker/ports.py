@@ -236,8 +236,8 @@ class Reader(Protocol):
     def journal_after(self, number: int, limit: int) -> list[Line]:
         """Lines of the journal after a number, in the order in which they were written."""
 
-    def logged_after(self, number: int, limit: int) -> list[tuple[int, str, int]]:
-        """What came into the log after a row number: its number, subject and event time."""
+    def logged_after(self, number: int, limit: int) -> list[tuple[int, bytes, str, int]]:
+        """What came into the log after a row number: its number, key, subject and event time."""
 
     def newest(self) -> tuple[int, int]:
         """The newest numbers of the log and of the journal."""
@@ -248,7 +248,8 @@ class Reader(Protocol):
 
 class Writer(Reader, Protocol):
     """One transaction that writes, and sees what it has written. All or nothing: an exception
-    undoes everything. What it reads of devices, bindings, progress and beliefs is locked."""
+    undoes everything. What it reads of devices, bindings and beliefs is locked; events and
+    progress are of their devices, which must be read first."""
 
     def devices(self, ids: Iterable[str]) -> Mapping[str, Device]:
         """The registered ones among `ids`."""

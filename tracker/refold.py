@@ -129,6 +129,7 @@ def refresh(tx: Writer, asset: str, recorded: int) -> None:
 def refresh_some(tx: Writer, recorded: int, limit: int) -> int:
     """Bring some stale beliefs up to date; how many there were."""
     assets = tx.stale_assets(limit)
+    tx.beliefs(assets)  # all locked at once: one by one, others could wait for us in a ring
     for asset in assets:
         refresh(tx, asset, recorded)
     return len(assets)

@@ -1,5 +1,7 @@
 """What every store must do: the ports' methods, one by one, on a real database."""
 
+from concurrent.futures import ThreadPoolExecutor, wait
+
 import pytest
 
 from tracker.access import ApiKey
@@ -18,6 +20,8 @@ from tracker.versions import Version
 from tracker.whereabouts import Moment
 
 STORES = ["sqlite", "postgresql"]
+AWHILE_S = 0.5
+WITHIN_S = 30
 AWKWARD = ["", "ü/+#", "O'Brien", '"', "%_", "\x7f", "漢字", "a" * 1000]
 
 
@@ -80,6 +84,24 @@ class TestLog:
             assert tx.append([rows[0]._replace(digest=b"other", at=0)], 0) == set()
         with store.reading() as tx:
             assert tx.logged(rows[0].key) == rows[0]
+
+    def test_an_event_with_another_stamp_is_still_that_event(self, store, rows):
+        other = rows[0]._replace(digest=b"other", stamp=rows[0].stamp + 60 * 86_400_000)
+        with store.writing() as tx:
+            tx.append(rows[:1], 0)
+            assert tx.append([other, rows[1]], 0) == {rows[1].key}
+            assert tx.counts()["log"] == 2
+            assert tx.digests([other.key]) == {other.key: rows[0].digest}
+
+    def test_what_came_in_comes_back_in_that_order(self, store, rows):
+        with store.writing() as tx:
+            tx.append(rows[:1], 0)
+            tx.append(rows[1:2], 0)
+        with store.reading() as tx:
+            (number, *first), (newest, *second) = tx.logged_after(0, 10)
+            assert [first, second] == [[row.key, row.subject, row.at] for row in rows[:2]]
+            assert tx.logged_after(number, 10) == [(newest, *second)]
+            assert tx.newest()[0] == newest
 
     def test_digests_are_those_of_logged_keys(self, store, rows):
         with store.writing() as tx:
@@ -490,6 +512,46 @@ class TestTransactions:
                 recorded = record(tx, [message], [], make.POLICY)
                 assert recorded.receipts[0][2:] == (seq, [])
                 assert tx.beliefs(["A1"])["A1"].observations == seq + 1
+
+    def test_of_two_contents_at_once_one_is_kept_and_one_is_a_dead_letter(self, twins, make):
+        one, other = twins
+        first, second = (make.message(make.fix(make.NOW - n)) for n in (1, 2))
+        with one.writing() as tx:
+            register_device(tx, Device("trk-1", "tracker"), make.POLICY)
+
+        def contradict():
+            with other.recording() as tx:
+                return record(tx, [second], [], make.POLICY)
+
+        with ThreadPoolExecutor(1) as thread:
+            with one.recording() as tx:
+                stored = record(tx, [first], [], make.POLICY)
+                contradicted = thread.submit(contradict)
+                wait([contradicted], AWHILE_S)  # as far as it comes
+            refused = contradicted.result(WITHIN_S)
+        assert (stored.stored, refused.stored, refused.dead_lettered) == (1, 0, 1)
+        with one.reading() as tx:
+            assert tx.logged(first.observations[0].key).at == make.NOW - 1
+            assert tx.counts()["log"] == 1
+
+    def test_lines_of_the_journal_appear_in_the_order_of_their_numbers(self, twins):
+        one, other = twins
+        line = Entry("A1", LOCATED, "first place", 7, {})
+
+        def write():
+            with other.recording() as tx:
+                tx.journal([line._replace(asset="A2")], 0)
+
+        with ThreadPoolExecutor(1) as thread:
+            with one.recording() as tx:
+                tx.journal([line], 0)
+                written = thread.submit(write)
+                wait([written], AWHILE_S)
+                with other.reading() as reader:
+                    assert reader.journal_after(0, 10) == []
+            written.result(WITHIN_S)
+        with one.reading() as tx:
+            assert [line.entry.asset for line in tx.journal_after(0, 10)] == ["A1", "A2"]
 
     def test_what_one_store_holds_back_the_other_holds_back_too(self, twins, rows):
         one, other = twins

@@ -172,10 +172,10 @@ class LogReads(sql.Speaks):
             for row in self._db.execute(query)
         ]
 
-    def logged_after(self, number: int, limit: int) -> list[tuple[int, str, int]]:
+    def logged_after(self, number: int, limit: int) -> list[tuple[int, bytes, str, int]]:
         log = schema.log
         query = (
-            select(log.c.id, log.c.subject, log.c.at)
+            select(log.c.id, log.c.key, log.c.subject, log.c.at)
             .where(log.c.id > number)
             .order_by(log.c.id)
             .limit(limit)

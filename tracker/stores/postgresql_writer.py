@@ -1,21 +1,21 @@
 """Reading and writing on PostgreSQL, where it differs from SQLite: others write meanwhile.
 
-The order of a transaction that records: insert, then lock, then read, then fold. What is read
-of progress is read under the lock of its devices, beliefs under that of their assets, each
-locked in the order of ids, so that two transactions never wait for each other in a ring.
+The order of a transaction that records: lock its devices, insert, lock the assets, read, fold,
+and write to the journal. What is read of events and progress is read under the lock of their
+devices, beliefs under that of their assets, each locked in the order of ids, so that two
+transactions never wait for each other in a ring.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sqlalchemy import ColumnElement, Connection, Table, func, select, text
 
-from tracker.fold import Belief
-from tracker.model import Asset, Observation
-from tracker.ports import AssetFilter, Boot, Outbound
-from tracker.receipts import Progress
+from tracker.fold import Belief, Entry
+from tracker.model import Asset, Device, Observation
+from tracker.ports import AssetFilter, Outbound
 from tracker.stores import rows, schema, sql
 from tracker.stores.cache import Cache
 from tracker.stores.partitions import Partitions
@@ -27,20 +27,22 @@ from tracker.stores.writer import SqlWriter
 SETTLED = text("age(xmin) > age(pg_snapshot_xmin(pg_current_snapshot())::xid)")
 
 
+JOURNAL_LOCK = 0x5E71
+
+
 class PostgresqlReader(SqlReader):
     """A `tracker.ports.Reader` on one open transaction."""
 
-    def logged_after(self, number: int, limit: int) -> list[tuple[int, str, int]]:
+    def logged_after(self, number: int, limit: int) -> list[tuple[int, bytes, str, int]]:
         log = schema.log
-        query = select(log.c.id, log.c.subject, log.c.at).where(log.c.id > number, SETTLED)
-        return [tuple(row) for row in self._db.execute(query.order_by(log.c.id).limit(limit))]
+        query = select(log.c.id, log.c.key, log.c.subject, log.c.at)
+        settled = query.where(log.c.id > number, SETTLED).order_by(log.c.id).limit(limit)
+        return [tuple(row) for row in self._db.execute(settled)]
 
     def newest(self) -> tuple[int, int]:
-        newest = []
-        for table in (schema.log, schema.journal):
-            query = select(table.c.id).where(SETTLED).order_by(table.c.id.desc()).limit(1)
-            newest.append(self._db.scalar(query) or 0)
-        return newest[0], newest[1]
+        log = schema.log
+        query = select(log.c.id).where(SETTLED).order_by(log.c.id.desc()).limit(1)
+        return self._db.scalar(query) or 0, super().newest()[1]
 
     def assets(self, wanted: AssetFilter, after: str, limit: int) -> list[Asset]:
         if wanted.text is None:
@@ -88,21 +90,26 @@ class PostgresqlWriter(PostgresqlReader, SqlWriter):
     def append(self, observations: Sequence[Observation], recorded: int) -> set[bytes]:
         if not observations:
             return set()
-        self._partitions.ensure(o.stamp for o in observations)
-        ordered = sorted(observations, key=lambda o: (o.stamp, o.key))
+        known = self.digests(o.key for o in observations)  # the table's key tells stamps apart
+        ordered = sorted(
+            (o for o in observations if o.key not in known), key=lambda o: (o.stamp, o.key)
+        )
+        self._partitions.ensure(o.stamp for o in ordered)
+        if not ordered:
+            return set()
         new = self._sql.many(
             self._db,
             self._sql.append,
             [(None, *rows.observation_row(o), recorded) for o in ordered],
         )
         keys = {bytes(key) for (key,) in new}
-        self._note_whereabouts(observations)
+        self._note_whereabouts(ordered)
         return keys
 
-    def progress(self, boots: Iterable[Boot]) -> dict[Boot, Progress]:
-        wanted = list(boots)
-        self._lock(schema.devices, {device for device, _ in wanted})
-        return super().progress(wanted)
+    def devices(self, ids: Iterable[str]) -> Mapping[str, Device]:
+        wanted = list(ids)
+        self._lock(schema.devices, set(wanted))
+        return super().devices(wanted)
 
     def beliefs(self, assets: Iterable[str]) -> dict[str, Belief]:
         wanted = list(assets)
@@ -113,9 +120,10 @@ class PostgresqlWriter(PostgresqlReader, SqlWriter):
         wanted = select(table.c.id).where(table.c.id.in_(ids)).order_by(table.c.id)
         self._db.execute(wanted.with_for_update(key_share=True))
 
-    def stale_assets(self, limit: int) -> list[str]:
-        query = select(schema.stale.c.asset).limit(limit).with_for_update(skip_locked=True)
-        return list(self._db.scalars(query))
+    def journal(self, entries: Sequence[Entry], recorded: int) -> None:
+        # Until the commit: so lines appear in the order of their numbers.
+        self._db.exec_driver_sql(f"SELECT pg_advisory_xact_lock({JOURNAL_LOCK})")
+        super().journal(entries, recorded)
 
     def outbox(self, limit: int) -> list[Outbound]:
         query = select(schema.outbox).order_by(schema.outbox.c.id).limit(limit)
