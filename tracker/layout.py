@@ -79,9 +79,9 @@ class Layout:
         return reader.zone_of(antenna) if reader is not None else None
 
     def site_of_zone(self, zone: str | None, at: int) -> str | None:
-        """The site that a zone lies in."""
+        """The site that a zone lies in, where there is one then."""
         found = _at(self._zones.get(zone, ()), at) if zone is not None else None
-        return found.site if found is not None and found.site in self._grounds else None
+        return found.site if found is not None and self._ground(found.site, at) else None
 
     def standpoint(self, observation: Observation) -> Standpoint | None:
         """The position that an observation tells: a fix's own, or that of the reader that saw

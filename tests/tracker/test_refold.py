@@ -378,3 +378,21 @@ def test_a_read_is_placed_by_the_reader_as_it_was_then(known, make):
     assert (belief.first.lat, belief.first.zone) == (LAT, None)
     assert (belief.last.lat, belief.last.zone) == (FAR, "z1")
     assert belief.moment == Moment(belief.last.at, belief.last.key)
+
+
+def test_a_read_is_at_no_site_before_that_site_was_there(known, make):
+    """The zone was said to be there from always, its site only from later on."""
+    known.register("gate-1")
+    known.do(bind_tag, "A1", "AA")
+    known.do(arrange, DEPOT, NOW + 5 * MINUTE)
+    known.do(arrange, Zone(id="z1", site="depot"))
+    known.do(arrange, Reader(device="gate-1", zone="z1"))
+    known.record(make.message(make.read(NOW, "tag:AA"), device="gate-1", received=NOW + DAY))
+    assert known.belief().whereabouts.site is None
+    later = make.read(NOW + 6 * MINUTE, "tag:AA")
+    known.record(make.message(later, device="gate-1", seq=1, received=NOW + DAY))
+    assert known.belief().whereabouts.stay.since == NOW + 6 * MINUTE
+    known.do(arrange, DEPOT, NOW)
+    known.refresh()
+    assert known.belief().whereabouts.stay.since == NOW
+    assert known.ask(verify).sound
