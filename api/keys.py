@@ -81,7 +81,7 @@ def create_key(caller: TheCaller, wanted: KeyWanted) -> NewKey:
             raise BadValue("expires", "it would have expired already", at="body")
         secret, key = new_key(wanted.name, tuple(wanted.scopes), act.wall, wanted.expires)
         tx.add_key(key)
-        audited(tx, act, "create", "key", key.id, None, _granted(key))
+        audited(tx, act, "create", "key", key.id, None, key.granted())
     return NewKey.model_validate({**_fields(key), "secret": secret})
 
 
@@ -95,14 +95,10 @@ def revoke_key(
         known = next((one for one in tx.api_keys() if one.id == key), None)
         if known is None or not tx.revoke_key(key, act.wall):
             raise UnknownKey(key)
-        audited(tx, act, "revoke", "key", key, _granted(known), None)
+        audited(tx, act, "revoke", "key", key, known.granted(), None)
     return Response(status_code=204)
 
 
 def _fields(key: ApiKey) -> dict[str, Any]:
     names = ("id", "name", "scopes", "created", "expires", "revoked")
     return {name: getattr(key, name) for name in names}
-
-
-def _granted(key: ApiKey) -> dict[str, Any]:
-    return {"name": key.name, "scopes": list(key.scopes), "expires": key.expires}

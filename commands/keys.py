@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from getpass import getuser
 from typing import Annotated
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from commands.settings import load_settings
 from commands.show import AsJson, UserError, iso, out, show
 from tracker.access import SCOPES, new_key
+from tracker.audit import PROGRAM, Act, audited
 from tracker.clocks import Clock
 from tracker.ports import Store
 from tracker.stamps import DAY
@@ -30,18 +32,29 @@ def key_create(
     if wrong := set(scope).difference(SCOPES):
         raise UserError(f"no such scope: {', '.join(wrong)}; there are {', '.join(SCOPES)}")
     settings = load_settings("warning")
-    show(make_key(settings.store(), settings.make_clock(), name, scope, days), as_json)
+    clock, by = settings.make_clock(), _who()
+    show(make_key(settings.store(), clock, name, scope, days, by), as_json)
+
+
+def _who() -> str:
+    return f"terminal {getuser()}"
 
 
 def make_key(
-    store: Store, clock: Clock, name: str, scopes: list[str], days: int | None
+    store: Store,
+    clock: Clock,
+    name: str,
+    scopes: list[str],
+    days: int | None,
+    by: str = PROGRAM.by,
 ) -> dict[str, str]:
     """Create a key; the secret in the answer is nowhere else."""
-    wall = clock.wall()
-    expires = None if days is None else wall + days * DAY
-    secret, key = new_key(name, tuple(scopes), wall, expires)
+    act = Act(by, clock.now(), clock.wall())
+    expires = None if days is None else act.wall + days * DAY
+    secret, key = new_key(name, tuple(scopes), act.wall, expires)
     with store.writing() as tx:
         tx.add_key(key)
+        audited(tx, act, "create", "key", key.id, None, key.granted())
     return {"id": key.id, "name": name, "key": secret}
 
 
@@ -73,7 +86,11 @@ def key_revoke(id: str) -> None:
     Example: retour key revoke key_3f2a9c0d1e4b
     """
     settings = load_settings("warning")
+    clock = settings.make_clock()
+    act = Act(_who(), clock.now(), clock.wall())
     with settings.store().writing() as tx:
-        if not tx.revoke_key(id, settings.make_clock().wall()):
+        known = next((key for key in tx.api_keys() if key.id == id), None)
+        if known is None or not tx.revoke_key(id, act.wall):
             raise UserError(f"there is no key {id} in force; see `retour key list`")
+        audited(tx, act, "revoke", "key", id, known.granted(), None)
     out.print(f"{id} is revoked")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
 PREFIX = "rtr_"
 SCOPES = ("read", "write", "admin")
@@ -33,6 +34,10 @@ class ApiKey:
         True
         """
         return any(SCOPES.index(own) >= SCOPES.index(scope) for own in self.scopes)
+
+    def granted(self) -> dict[str, Any]:
+        """What the audit log keeps of it."""
+        return {"name": self.name, "scopes": list(self.scopes), "expires": self.expires}
 
 
 def digest_of(secret: str) -> bytes:
