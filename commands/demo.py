@@ -22,6 +22,7 @@ from firmware_sim.clock import Clock as FirmwareClock
 from firmware_sim.fleet import Fleet
 from firmware_sim.scene import make_scene
 from firmware_sim.watch import Api, watch
+from gateway.decoders import decode_again
 from gateway.running import Parts, embedded_gateway
 from tracker import queries
 from tracker.audit import Act
@@ -55,7 +56,7 @@ def demo(
             scene = make_scene(Broker.parse(url), FirmwareClock(clock.anchor, clock.rate))
             import_demo_world(parts)
             key = make_key(store, clock, "demo", ["read"], None)["key"]
-            app = create_app(store, clock, running.health)
+            app = create_app(store, clock, running.health, parts.policy, decode_again)
             with serving(app, "127.0.0.1", 0) as api_url, Fleet(scene.devices):
                 introduce(url, api_url, key)
                 watch(Api(api_url, key), scene.assets, stopped, seconds if exit else None)
