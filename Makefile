@@ -29,7 +29,7 @@ test: check
 	$(BIN)/pytest
 
 fast: setup
-	$(BIN)/pytest -m "not system"
+	$(BIN)/pytest -m "not system and not thorough"
 
 bench: setup
 	$(BIN)/retour bench ingest

@@ -68,6 +68,7 @@ def described(app: FastAPI, filled: None) -> Any:
     return schema.exclude(path=ENDLESS)
 
 
+@pytest.mark.thorough
 def test_answers_are_as_described(described: Any) -> None:
     """Whatever has been asked and changed before, and whatever is asked."""
     for operation in described.get_all_operations():
@@ -83,6 +84,7 @@ def answers_as_described(operation: Any) -> None:
     ask()
 
 
+@pytest.mark.thorough
 def test_nonsense_breaks_nothing(described: Any) -> None:
     """What is asked against the description is refused, or does no harm."""
     for result in described.get_all_operations():
@@ -157,6 +159,7 @@ def of_fields(schema: Any) -> dict[str, Any]:
     return {name: schema["properties"][name]["examples"][0] for name in needed}
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("filled")
 @pytest.mark.parametrize(("method", "path", "params", "body"), [*examples()])
 def test_every_example_works(

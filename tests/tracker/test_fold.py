@@ -75,6 +75,7 @@ def from_nothing(db):
     return {asset: encode(belief) for asset, belief in folded.items() if belief}
 
 
+@pytest.mark.thorough
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -19,7 +19,7 @@ from tracker.stores.sqlite import SqliteStore
 from tracker.versions import Version
 from tracker.whereabouts import Moment
 
-STORES = ["sqlite", "postgresql"]
+STORES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.system)]
 AWHILE_S = 0.5
 WITHIN_S = 30
 AWKWARD = ["", "ü/+#", "O'Brien", '"', "%_", "\x7f", "漢字", "a" * 1000]
