@@ -13,6 +13,8 @@ import pytest
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.backend import Backend
+from api.feed import Feed
 from tracker.access import ApiKey, digest_of
 from tracker.arrange import arrange
 from tracker.letters import dead_letter
@@ -187,9 +189,19 @@ def clock() -> StandingClock:
     return StandingClock()
 
 
+@pytest.fixture(scope="session")
+def any_app(empty: Path) -> Iterator[FastAPI]:
+    """An app made once, for its many routes take their time; each test gives it a backend."""
+    store = SqliteStore(empty)
+    yield create_app(store, StandingClock())
+    store.close()
+
+
 @pytest.fixture
-def app(store: SqliteStore, clock: StandingClock) -> FastAPI:
-    return create_app(store, clock)
+def app(any_app: FastAPI, store: SqliteStore, clock: StandingClock) -> FastAPI:
+    any_app.state.backend = Backend(store, clock, lambda: (), POLICY, None)
+    any_app.state.feed = Feed(store)
+    return any_app
 
 
 @pytest.fixture
