@@ -8,6 +8,7 @@ import typer
 
 from commands.settings import load_settings
 from commands.show import out
+from tracker.epc import tag_id
 from tracker.model import Asset
 from tracker.registry import bind_device, bind_tag, register_asset
 
@@ -25,10 +26,15 @@ def asset_create(
 
     Example: retour asset create pallet-1 --kind pallet --tag 3374257BF40C0E400000162E
     """
-    with load_settings("warning").store().writing() as tx:
-        register_asset(tx, Asset(id, kind))
+    settings = load_settings("warning")
+    act = settings.act()
+    with settings.store().writing() as tx:
+        register_asset(tx, Asset(id, kind), act)
         for epc in tag:
-            bind_tag(tx, id, epc)
+            bind_tag(tx, id, epc, act=act)
         for device in tracker:
-            bind_device(tx, id, device)
-    out.print(f"{id} is registered")
+            bind_device(tx, id, device, act=act)
+    out.print(f"{id} is registered", soft_wrap=True)
+    for epc in tag:
+        if tag_id(epc).startswith("tag:"):
+            out.print(f"mind that {epc} is no EPC that is known: is it written right?")

@@ -17,11 +17,6 @@ from tracker.verify import verify as audit
 group = typer.Typer(no_args_is_help=True, help="The database.")
 
 
-def day_or_time(text: str) -> int:
-    """The epoch milliseconds of a time on the command line; of a date, its midnight UTC."""
-    return when(f"{text}T00:00:00Z" if len(text) == len("2026-01-05") else text)
-
-
 @group.command("upgrade")
 def db_upgrade() -> None:
     """Create or migrate the database.
@@ -48,7 +43,7 @@ def db_check(as_json: AsJson = False) -> None:
 def db_trim(
     before: Annotated[
         int | None,
-        typer.Option(parser=day_or_time, metavar="DATE", help="Give up what was observed before."),
+        typer.Option(parser=when, metavar="DATE", help="Give up what was observed before."),
     ] = None,
     days: Annotated[int | None, typer.Option(min=0, help="Keep so many days.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,

@@ -19,6 +19,7 @@ from tracker.receipts import Progress
 from tracker.registry import bind_device, register_asset, register_device
 
 PAGE = 1_000
+KINDS = ("tracker", "reader")
 
 group = typer.Typer(no_args_is_help=True, help="Devices: trackers and readers.")
 
@@ -36,15 +37,17 @@ def device_create(
 
     Example: retour device create trk-1 --asset pallet-1
     """
+    if kind not in KINDS:
+        raise UserError(f"--kind is {kind!r}; write {' or '.join(KINDS)}")
     settings = load_settings("warning")
-    device = Device(id, kind)
+    act = settings.act()
     with settings.store().writing() as tx:
-        adopted = register_device(tx, device, settings.policy(settings.make_clock()))
+        adopted = register_device(tx, Device(id, kind), settings.policy(settings.make_clock()), act)
         if place is not None:
-            arrange(tx, Reader(device=id, place=parse_place(place, accuracy)))
+            arrange(tx, Reader(device=id, place=parse_place(place, accuracy)), act=act)
         if asset is not None:
-            register_asset(tx, tx.asset(asset) or Asset(asset))
-            bind_device(tx, asset, id)
+            register_asset(tx, tx.asset(asset) or Asset(asset), act)
+            bind_device(tx, asset, id, act=act)
     show({"device": id, "asset": asset, "adopted": adopted}, as_json)
 
 

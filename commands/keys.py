@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from getpass import getuser
 from typing import Annotated
 
 import typer
@@ -22,7 +21,7 @@ group = typer.Typer(no_args_is_help=True, help="Keys for the API.")
 def key_create(
     name: str,
     scope: Annotated[list[str], typer.Option(help="read, write or admin.")] = ["read"],  # noqa: B006
-    days: Annotated[int | None, typer.Option(help="Days until it expires.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, help="Days until it expires.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Create an API key and show it, this once.
@@ -32,12 +31,8 @@ def key_create(
     if wrong := set(scope).difference(SCOPES):
         raise UserError(f"no such scope: {', '.join(wrong)}; there are {', '.join(SCOPES)}")
     settings = load_settings("warning")
-    clock, by = settings.make_clock(), _who()
+    clock, by = settings.make_clock(), settings.act().by
     show(make_key(settings.store(), clock, name, scope, days, by), as_json)
-
-
-def _who() -> str:
-    return f"terminal {getuser()}"
 
 
 def make_key(
@@ -86,8 +81,7 @@ def key_revoke(id: str) -> None:
     Example: retour key revoke key_3f2a9c0d1e4b
     """
     settings = load_settings("warning")
-    clock = settings.make_clock()
-    act = Act(_who(), clock.now(), clock.wall())
+    act = settings.act()
     with settings.store().writing() as tx:
         known = next((key for key in tx.api_keys() if key.id == id), None)
         if known is None or not tx.revoke_key(id, act.wall):

@@ -34,6 +34,8 @@ def replay(
     Example: retour replay containers.csv --format schenker --embedded
     """
     settings = load_settings("warning")
+    if not embedded and not settings.mqtt_url:
+        raise UserError("no broker to publish to: add --embedded, or set RETOUR_MQTT_URL")
     recording = read_recording(files, format)
     store = settings.store()
     with store.reading() as reader:
@@ -49,7 +51,7 @@ def replay(
                     recording, Broker.parse(url), before_publish=clock.advance, progress=progress
                 )
         else:
-            broker = Broker.parse(str(settings.mqtt_url), ca=settings.mqtt_ca)
+            broker = Broker.parse(settings.mqtt_url, ca=settings.mqtt_ca)
             result = publish(recording, broker, progress=progress)
     summary = {
         "rows": result.rows,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 from datetime import UTC, datetime
+from getpass import getuser
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import Field, ValidationError
 from pydantic_settings import (
@@ -22,10 +24,13 @@ from gateway.broker_url import BrokerUrl
 from gateway.gateway import Gateway
 from gateway.limits import Limits
 from gateway.running import Parts
+from tracker.audit import Act
 from tracker.clocks import Clock, SystemClock
 from tracker.stamps import StampPolicy
-from tracker.stores.postgresql import PostgresqlStore
 from tracker.stores.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from tracker.stores.postgresql import PostgresqlStore
 
 
 class Settings(BaseSettings):
@@ -98,6 +103,11 @@ class Settings(BaseSettings):
             return None
         return Rate(self.api_rate, max(1.0, self.api_burst))
 
+    def act(self) -> Act:
+        """What somebody at the terminal does now, for the audit log."""
+        clock = self.make_clock()
+        return Act(f"terminal {getuser()}", clock.now(), clock.wall())
+
     def policy(self, clock: Clock) -> StampPolicy:
         floor = round(self.earliest.timestamp() * 1000)
         return StampPolicy(floor, self.history_days, clock.rate)
@@ -106,6 +116,8 @@ class Settings(BaseSettings):
         """The database. SQLite is migrated whenever it is opened, PostgreSQL only to `migrate`."""
         scheme, _, rest = self.database.partition("://")
         if scheme in ("postgresql", "postgres") and rest:
+            from tracker.stores.postgresql import PostgresqlStore  # its driver takes long to load
+
             return PostgresqlStore(self.database, migrate=migrate)
         if scheme != "sqlite" or len(rest) < 2 or rest[0] != "/":
             raise UserError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -60,6 +61,9 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+
+
 def iso(ms: int | None) -> str | None:
     return None if ms is None else times.iso(ms)
 
@@ -74,9 +78,9 @@ def legible(at: str) -> str:
 
 
 def when(text: str) -> int:
-    """The epoch milliseconds of a time on the command line."""
+    """The epoch milliseconds of a time on the command line; of a date, its midnight UTC."""
     try:
-        return times.epoch_ms(text)
+        return times.epoch_ms(f"{text}T00:00:00Z" if _DATE.fullmatch(text) else text)
     except ValueError as error:
         raise UserError(str(error)) from None
 

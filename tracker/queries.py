@@ -10,6 +10,7 @@ from tracker.fold import Belief, Place
 from tracker.model import Asset, Binding, Device, Observation
 from tracker.ports import DeviceStatus, Position, Reader, Store
 from tracker.refold import from_nothing, refresh
+from tracker.times import iso
 from tracker.whereabouts import ENTERED, LEFT, SEEN, Visit, Whereabouts
 
 
@@ -49,7 +50,9 @@ class BeforeLog(Exception):
     """A time is asked about of which the log holds nothing any more."""
 
     def __init__(self, at: int, edge: int) -> None:
-        super().__init__(f"the log begins at {edge}: what was known at {at} cannot be told")
+        super().__init__(
+            f"the log begins at {iso(edge)}: what was known at {iso(at)} cannot be told"
+        )
 
 
 class Located(NamedTuple):

@@ -28,6 +28,7 @@ from tracker.ports import Writer
 from tracker.record import UNKNOWN_DEVICE, record
 from tracker.refold import ALWAYS, refresh
 from tracker.stamps import StampPolicy
+from tracker.times import iso
 
 
 class Conflict(Exception):
@@ -51,7 +52,8 @@ class BeforeEdge(Exception):
 
     def __init__(self, since: int, edge: int) -> None:
         super().__init__(
-            f"{since} lies before {edge}, where the log begins: what was observed before is gone; "
+            f"{iso(since)} lies before {iso(edge)}, where the log begins: what was observed before "
+            "is gone; "
             "leave `since` out, or choose a later one"
         )
         self.edge = edge

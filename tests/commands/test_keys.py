@@ -15,7 +15,7 @@ def retour(monkeypatch, tmp_path):
 
 
 def test_who_made_and_revoked_a_key_is_in_the_audit_log(retour, monkeypatch, tmp_path):
-    monkeypatch.setattr("commands.keys.getuser", lambda: "ada")
+    monkeypatch.setattr("commands.settings.getuser", lambda: "ada")
     assert retour("create", "console", "--scope", "write").exit_code == 0
     with SqliteStore(tmp_path / "retour.db").reading() as tx:
         (key,) = tx.api_keys()
