@@ -127,8 +127,11 @@ class Reader(Protocol):
         """Beliefs of the assets that are at a site, not of those that only seem to arrive, by
         when they came and asset; of those that came before `until`."""
 
-    def visits(self, asset: str, after: Moment | None = None) -> list[Visit]:
-        """The closed visits of an asset that were decided after a moment, by their opening."""
+    def visits(
+        self, asset: str, after: Moment | None = None, until: Moment | None = None
+    ) -> list[Visit]:
+        """The closed visits of an asset that were decided after a moment, up to and at another
+        one, by their opening."""
 
     def visits_at(
         self, site: str, since: int | None, until: int | None, after: Position, limit: int
@@ -292,14 +295,15 @@ class Writer(Reader, Protocol):
     def save_snapshots(self, snapshots: Sequence[Belief], *, base: bool = False) -> None:
         """Keep beliefs of on the way; a `base` stands for what the log does not hold."""
 
-    def drop_snapshots(self, asset: str, after: Moment | None) -> None:
-        """Forget an asset's snapshots after a moment; bases stay."""
+    def drop_snapshots(self, asset: str, after: Moment | None, until: Moment | None = None) -> None:
+        """Forget an asset's snapshots after a moment, up to and at another one; bases stay."""
 
     def add_visits(self, visits: Sequence[tuple[str, Visit]]) -> None:
         """Store closed visits of assets."""
 
-    def drop_visits(self, asset: str, after: Moment | None) -> None:
-        """Forget the visits of an asset that were closed after a moment."""
+    def drop_visits(self, asset: str, after: Moment | None, until: Moment | None = None) -> None:
+        """Forget the visits of an asset that were closed after a moment, up to and at another
+        one."""
 
     def mark_stale(self, assets: Mapping[str, int]) -> None:
         """Note that beliefs are out of date, each from an event time on; the earliest holds."""

@@ -145,24 +145,24 @@ def _replace(
     start = _start(tx, asset, touched)
     since = start.moment if start else None
     later = [s for s in tx.snapshots(asset, since) if unchanged and s.moment >= unchanged]
-    old_visits = tx.visits(asset, since)
     again = rerun(start, asset, tx.history(asset, after=since), tx.layout(), later)
+    until = again.met.moment if again.met else None
+    old_visits = tx.visits(asset, since, until)
     if again.belief is None:
         tx.drop_belief(asset)
         if old is not None:
             _write(tx, news(Told(old, old_visits), Told(None, ())), recorded)
         return
-    told = Told(again.met or old, _until(old_visits, again.met))
-    visits, snapshots, belief = again.visits, again.snapshots, again.belief
+    told = Told(again.met or old, old_visits)
+    snapshots, belief = again.snapshots, again.belief
     if again.met is not None and old is not None:
         met = again.met
         more, first = belief.observations - met.observations, belief.first
-        visits = visits + [visit for visit in old_visits if visit.closed > met.moment]
         snapshots = snapshots + [_shifted(s, more, first) for s in later if s.moment > met.moment]
         belief = _shifted(old, more, first)
-    tx.drop_visits(asset, since)
-    tx.add_visits([(asset, visit) for visit in visits])
-    tx.drop_snapshots(asset, since)
+    tx.drop_visits(asset, since, until)
+    tx.add_visits([(asset, visit) for visit in again.visits])
+    tx.drop_snapshots(asset, since, until)
     tx.save_snapshots(snapshots)
     tx.save_beliefs([belief], tx.layout().revision)
     _write(tx, news(told, Told(again.belief, again.visits)), recorded)
@@ -200,10 +200,6 @@ def _write(tx: Writer, entries: Sequence[Entry], recorded: int) -> None:
         ],
         recorded,
     )
-
-
-def _until(visits: Sequence[Visit], met: Belief | None) -> list[Visit]:
-    return [visit for visit in visits if met is None or visit.closed <= met.moment]
 
 
 def _same_state(one: Belief, other: Belief) -> bool:

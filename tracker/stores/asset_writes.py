@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from sqlalchemy import delete, func, insert, select, tuple_, union
 
@@ -12,7 +11,7 @@ from tracker.cells import cells_near
 from tracker.fold import Belief, Entry
 from tracker.geofence import Box
 from tracker.stores import rows, schema, sql
-from tracker.stores.asset_reads import cell
+from tracker.stores.asset_reads import between, cell
 from tracker.stores.cache import Cache
 from tracker.whereabouts import Moment, Visit
 
@@ -67,18 +66,18 @@ class AssetWrites(sql.Speaks):
             [(b.asset, *b.moment, fold.encode(b).decode(), base) for b in snapshots],
         )
 
-    def drop_snapshots(self, asset: str, after: Moment | None) -> None:
+    def drop_snapshots(self, asset: str, after: Moment | None, until: Moment | None = None) -> None:
         table = schema.snapshots
         droppable = delete(table).where(table.c.asset == asset, table.c.base.is_(False))
-        self._db.execute(_after(droppable, table.c.at, table.c.key, after))
+        self._db.execute(droppable.where(*between(table.c.at, table.c.key, after, until)))
 
     def add_visits(self, visits: Sequence[tuple[str, Visit]]) -> None:
         self._many(self._sql.add_visit, [rows.visit_row(*one) for one in visits])
 
-    def drop_visits(self, asset: str, after: Moment | None) -> None:
+    def drop_visits(self, asset: str, after: Moment | None, until: Moment | None = None) -> None:
         table = schema.visits
-        droppable = delete(table).where(table.c.asset == asset)
-        self._db.execute(_after(droppable, table.c.closed_at, table.c.closed_key, after))
+        decided = between(table.c.closed_at, table.c.closed_key, after, until)
+        self._db.execute(delete(table).where(table.c.asset == asset, *decided))
 
     def mark_stale(self, assets: Mapping[str, int]) -> None:
         if assets:
@@ -147,7 +146,3 @@ def _found_by(belief: Belief) -> tuple[int | None, int | None, str | None, int |
     row, col = (None, None) if last is None else (cell(last.lat), cell(last.lon))
     stay = whereabouts.stay
     return row, col, whereabouts.site, None if stay is None else stay.since
-
-
-def _after(query: Any, at: Any, key: Any, moment: Moment | None) -> Any:
-    return query if moment is None else query.where(tuple_(at, key) > tuple_(*moment))
