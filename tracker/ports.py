@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from tracker.access import ApiKey
 from tracker.audit import Change
-from tracker.fold import Belief, Entry
+from tracker.fold import Belief, Entry, Place
 from tracker.geofence import Box
 from tracker.layout import Layout, PlaceValue
 from tracker.model import Asset, Binding, DeadLetter, Device, Observation, Quarantined
@@ -140,6 +140,9 @@ class Reader(Protocol):
 
     def snapshots(self, asset: str, after: Moment | None = None) -> list[Belief]:
         """The beliefs kept on an asset's way, after a moment, in order."""
+
+    def snapshots_from(self, asset: str, since: Moment) -> Iterator[Belief]:
+        """Those from a moment on, in order, each read when it is wanted."""
 
     def stale(self, assets: Iterable[str]) -> dict[str, int]:
         """Those of some assets whose belief is out of date, and from which event time on."""
@@ -297,6 +300,10 @@ class Writer(Reader, Protocol):
 
     def drop_snapshots(self, asset: str, after: Moment | None, until: Moment | None = None) -> None:
         """Forget an asset's snapshots after a moment, up to and at another one; bases stay."""
+
+    def shift_snapshots(self, asset: str, after: Moment, more: int, first: Place | None) -> None:
+        """Note that so many more observations lie before each snapshot of an asset after a
+        moment, and that `first` is its first place (None: as it was)."""
 
     def add_visits(self, visits: Sequence[tuple[str, Visit]]) -> None:
         """Store closed visits of assets."""

@@ -7,7 +7,7 @@ would be as it was. What a change of the configuration touched is folded from th
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -37,28 +37,26 @@ def rerun(
     asset: str,
     history: Iterable[Observation],
     layout: Layout,
-    later: Sequence[Belief] = (),
+    later: Iterable[Belief] = (),
 ) -> Rerun:
     """Fold a history, in order, onto `start`. `later` are snapshots of an earlier fold of a
     part of the same history with the same layout: the fold ends where it meets one of them."""
     belief, visits, snapshots = start, list[Visit](), list[Belief]()
-    ahead, chunk = deque(later), list[Observation]()
+    ahead, chunk = iter(later), list[Observation]()
+    old = next(ahead, None)
     for row in history:
         chunk.append(row)
-        met = (
-            ahead[0]
-            if ahead and row.at == ahead[0].at and _moment(row) == ahead[0].moment
-            else None
-        )
-        if met is None and len(chunk) < (2 if ahead else 1) * SNAPSHOT_EVERY:
+        meets = old is not None and row.at == old.at and _moment(row) == old.moment
+        if not meets and len(chunk) < (2 if old else 1) * SNAPSHOT_EVERY:
             continue
         belief, ended = fold(belief, asset, chunk, layout)
         chunk = []
         assert belief is not None  # it has at least this row
         visits += ended
         snapshots.append(belief)
-        if met is not None:
-            ahead.popleft()
+        if meets:
+            met, old = old, next(ahead, None)
+            assert met is not None
             if _same_state(belief, met):
                 return Rerun(belief, visits, snapshots, met)
     belief, ended = fold(belief, asset, chunk, layout)
@@ -144,7 +142,7 @@ def _replace(
     old = tx.beliefs([asset]).get(asset)
     start = _start(tx, asset, touched)
     since = start.moment if start else None
-    later = [s for s in tx.snapshots(asset, since) if unchanged and s.moment >= unchanged]
+    later = () if unchanged is None else tx.snapshots_from(asset, unchanged)
     again = rerun(start, asset, tx.history(asset, after=since), tx.layout(), later)
     until = again.met.moment if again.met else None
     old_visits = tx.visits(asset, since, until)
@@ -154,16 +152,15 @@ def _replace(
             _write(tx, news(Told(old, old_visits), Told(None, ())), recorded)
         return
     told = Told(again.met or old, old_visits)
-    snapshots, belief = again.snapshots, again.belief
+    belief = again.belief
     if again.met is not None and old is not None:
-        met = again.met
-        more, first = belief.observations - met.observations, belief.first
-        snapshots = snapshots + [_shifted(s, more, first) for s in later if s.moment > met.moment]
+        more, first = belief.observations - again.met.observations, belief.first
+        tx.shift_snapshots(asset, again.met.moment, more, first)
         belief = _shifted(old, more, first)
     tx.drop_visits(asset, since, until)
     tx.add_visits([(asset, visit) for visit in again.visits])
     tx.drop_snapshots(asset, since, until)
-    tx.save_snapshots(snapshots)
+    tx.save_snapshots(again.snapshots)
     tx.save_beliefs([belief], tx.layout().revision)
     _write(tx, news(told, Told(again.belief, again.visits)), recorded)
 

@@ -17,7 +17,7 @@ from tracker.registry import bind_device, register_asset, register_device
 from tracker.stores.postgresql import PostgresqlStore
 from tracker.stores.sqlite import SqliteStore
 from tracker.versions import Version
-from tracker.whereabouts import Moment
+from tracker.whereabouts import Moment, Visit
 
 STORES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.system)]
 AWHILE_S = 0.5
@@ -59,6 +59,53 @@ def rows(make):
     )
     other = make.message(make.presence(make.NOW + 1), device="trk-2", seq=None)
     return [*one.observations, *other.observations]
+
+
+class TestSnapshotsAndVisits:
+    PLACE = Place(51.9, 1e-05, None, 1, "fix", "trk-1", "00", "z-dock")
+
+    @pytest.fixture
+    def asset(self, store):
+        """An asset with a snapshot and a visit at each of the moments 1 to 4."""
+        self.moments = [Moment(at, f"0{at}") for at in (1, 2, 3, 4)]
+        known = [Belief("A1", m.at, *m, None, None) for m in self.moments]
+        visits = [Visit("depot", 0, "seen", 0, 0, "left", m, m) for m in self.moments]
+        with store.writing() as tx:
+            tx.save_snapshots(known)
+            tx.save_snapshots([known[0]._replace(asset="A2")])
+            tx.add_visits([("A1", visit) for visit in visits])
+        return "A1"
+
+    def test_snapshots_are_read_from_a_moment_on(self, store, asset):
+        with store.reading() as tx:
+            later = [s.moment for s in tx.snapshots_from(asset, self.moments[1])]
+        assert later == self.moments[1:]
+
+    @pytest.mark.parametrize("first", [PLACE, None])
+    def test_snapshots_are_shifted_after_a_moment(self, store, asset, first):
+        with store.writing() as tx:
+            before = tx.snapshots(asset)
+            tx.shift_snapshots(asset, self.moments[0], 7, self.PLACE)
+            tx.shift_snapshots(asset, self.moments[2], 1, first)
+            after = tx.snapshots(asset)
+        counts = [(1, None), (9, self.PLACE), (10, self.PLACE), (12, self.PLACE)]
+        assert after == [
+            s._replace(observations=n, first=place)
+            for s, (n, place) in zip(before, counts, strict=True)
+        ]
+        with store.reading() as tx:
+            assert tx.snapshots("A2")[0].observations == 1
+
+    def test_what_lies_between_two_moments_is_forgotten(self, store, asset):
+        first, _, third, last = self.moments
+        with store.writing() as tx:
+            tx.drop_snapshots(asset, first, third)
+            tx.drop_visits(asset, first, third)
+            assert [s.moment for s in tx.snapshots(asset)] == [first, last]
+            assert [v.closed for v in tx.visits(asset)] == [first, last]
+            assert [v.closed for v in tx.visits(asset, None, third)] == [first]
+            tx.drop_visits(asset, first)
+            assert [v.closed for v in tx.visits(asset)] == [first]
 
 
 class TestLog:

@@ -162,6 +162,13 @@ class AssetReads(sql.Speaks):
         ordered = query.order_by(table.c.at, table.c.key)
         return [fold.decode(body) for body in self._db.scalars(ordered)]
 
+    def snapshots_from(self, asset: str, since: Moment) -> Iterator[Belief]:
+        table = schema.snapshots
+        from_then = tuple_(table.c.at, table.c.key) >= tuple_(*since)
+        query = select(table.c.body).where(table.c.asset == asset, from_then)
+        for body in self._db.scalars(query.order_by(table.c.at, table.c.key)):
+            yield fold.decode(body)
+
     def stale(self, assets: Iterable[str]) -> dict[str, int]:
         found = self._db.exec_driver_sql(self._sql.stale, (sql.as_json(list(assets)),))
         return {row.asset: row.at for row in found}

@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, insert, select, tuple_, union
 
 from tracker import fold
 from tracker.cells import cells_near
-from tracker.fold import Belief, Entry
+from tracker.fold import Belief, Entry, Place
 from tracker.geofence import Box
 from tracker.stores import rows, schema, sql
 from tracker.stores.asset_reads import between, cell
@@ -70,6 +70,10 @@ class AssetWrites(sql.Speaks):
         table = schema.snapshots
         droppable = delete(table).where(table.c.asset == asset, table.c.base.is_(False))
         self._db.execute(droppable.where(*between(table.c.at, table.c.key, after, until)))
+
+    def shift_snapshots(self, asset: str, after: Moment, more: int, first: Place | None) -> None:
+        place = None if first is None else rows.json(list(first))
+        self._db.exec_driver_sql(self._sql.shift_snapshots, (more, place, asset, *after))
 
     def add_visits(self, visits: Sequence[tuple[str, Visit]]) -> None:
         self._many(self._sql.add_visit, [rows.visit_row(*one) for one in visits])

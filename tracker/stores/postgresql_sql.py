@@ -83,6 +83,13 @@ POSTGRESQL = Statements(
     note_cell=_insert(schema.cells),
     add_visit=_upsert(schema.visits),
     save_snapshot=_upsert(schema.snapshots),
+    shift_snapshots="""
+        UPDATE snapshots SET body = jsonb_set(
+            jsonb_set(
+                body::jsonb, '{observations}',
+                to_jsonb((body::jsonb ->> 'observations')::bigint + %s)),
+            '{first}', coalesce(%s::jsonb, body::jsonb -> 'first'))::text
+        WHERE asset = %s AND (at, key) > (%s, %s)""",
     add_given_up=_insert(schema.given_up, ""),
     add_version=_insert(schema.versions, "", numbered="revision"),
     add_change=_insert(schema.audit, "", numbered="id"),

@@ -39,6 +39,7 @@ class Statements:
     note_cell: str
     add_visit: str
     save_snapshot: str
+    shift_snapshots: str
     add_given_up: str
     add_version: str
     add_change: str
@@ -70,6 +71,11 @@ _KEEP_LETTER = _insert(schema.dead_letters)
 _NOTE_SIGHTING = _insert(schema.sightings)
 _NOTE_CELL = _insert(schema.cells)
 _ADD_VISIT = _insert(schema.visits, "OR REPLACE")
+_SHIFT_SNAPSHOTS = """
+    UPDATE snapshots SET body = json_set(body,
+        '$.observations', body ->> '$.observations' + ?,
+        '$.first', json(coalesce(?, body -> '$.first')))
+    WHERE asset = ? AND (at, key) > (?, ?)"""
 _SAVE_SNAPSHOT = _insert(schema.snapshots, "OR REPLACE")
 _ADD_GIVEN_UP = _insert(schema.given_up, "")
 _ADD_VERSION = _insert(schema.versions, "")
@@ -132,6 +138,7 @@ SQLITE = Statements(
     note_cell=_NOTE_CELL,
     add_visit=_ADD_VISIT,
     save_snapshot=_SAVE_SNAPSHOT,
+    shift_snapshots=_SHIFT_SNAPSHOTS,
     add_given_up=_ADD_GIVEN_UP,
     add_version=_ADD_VERSION,
     add_change=_ADD_CHANGE,
