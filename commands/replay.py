@@ -34,9 +34,9 @@ def replay(
     Example: retour replay containers.csv --format schenker --embedded
     """
     settings = load_settings("warning")
+    recording = read_recording(files, format)
     if not embedded and not settings.mqtt_url:
         raise UserError("no broker to publish to: add --embedded, or set RETOUR_MQTT_URL")
-    recording = read_recording(files, format)
     store = settings.store()
     with store.reading() as reader:
         clock = ReplayClock(reader.newest_reception() or 0)
