@@ -36,9 +36,6 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs one device until it is interrupted, terminated or its duration is over."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    logging.basicConfig(
-        stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(message)s", force=True
-    )
     try:
         clock = Clock.from_environment(os.environ)
         broker = Broker.parse(
@@ -48,6 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
         device = Device(options.device, broker, clock, world, capacity=options.buffer)
     except (OSError, ValueError) as error:
         parser.exit(2, f"{parser.prog}: error: {error}\n")
+    logging.basicConfig(
+        stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(message)s", force=True
+    )
     _run(device, options.duration)
     return 0
 

@@ -85,11 +85,14 @@ class Running:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: object, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _at: object) -> None:
         self.gateway.stop()
         self._thread.join()
-        if self._error is not None and kind is None:
+        if self._error is None:
+            return
+        if error is None:
             raise self._error
+        error.add_note(f"the gateway had ended before: {self._error!r}")
 
 
 @contextmanager
