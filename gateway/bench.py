@@ -1,7 +1,7 @@
 """`retour bench ingest`: the gateway beside bare paho, both draining one queue of one broker.
 
 - *bare*: paho alone, its own loop, every message acknowledged by hand.
-- *tuned*: paho alone, but read and written as the gateway's session does it.
+- *session*: our session alone, every message acknowledged and forgotten.
 - *gateway*: everything: decoded, logged, folded, committed, acknowledged, receipted.
 """
 
@@ -46,7 +46,7 @@ class Round:
     """Messages a second, three ways, of one round."""
 
     bare: float
-    tuned: float
+    session: float
     gateway: float
 
 
@@ -72,9 +72,9 @@ def _drained(open_store: OpenStore, load: Load, rounds: int) -> dict[str, Any]:
     return {
         "ratio": _median(r.gateway / r.bare for r in done),
         "events_ratio": _median(r.gateway * load.events / r.bare for r in done),
-        "ratio_to_tuned": _median(r.gateway / r.tuned for r in done),
+        "ratio_to_session": _median(r.gateway / r.session for r in done),
         "bare_per_s": _median(r.bare for r in done),
-        "tuned_per_s": _median(r.tuned for r in done),
+        "session_per_s": _median(r.session for r in done),
         "gateway_per_s": _median(r.gateway for r in done),
         "messages": load.messages,
         "events_per_message": load.events,
@@ -86,12 +86,12 @@ def _round(open_store: OpenStore, load: Load) -> Round:
     with tempfile.TemporaryDirectory() as name, Mosquitto(Path(name)) as broker:
         queue_up(broker, "bare", load)
         bare = drain_bare(broker, load)
-        queue_up(broker, "tuned", load)
-        tuned = drain_tuned(broker, load)
+        queue_up(broker, "session", load)
+        session = drain_session(broker, load)
         queue_up(broker, "gateway", load)
         store = open_store(Path(name) / "retour.db")
         register(store, load)
-        return Round(bare, tuned, drain_gateway(broker, load, store))
+        return Round(bare, session, drain_gateway(broker, load, store))
 
 
 def drain_bare(broker: Mosquitto, load: Load) -> float:
@@ -114,12 +114,12 @@ def drain_bare(broker: Mosquitto, load: Load) -> float:
     return load.messages / (ended - started)
 
 
-def drain_tuned(broker: Mosquitto, load: Load) -> float:
-    """The same with all that has come read at once, and its acknowledgements written at once."""
-    session = Session(_url(broker), "tuned", DECODERS, SystemClock(), window=WINDOW)
+def drain_session(broker: Mosquitto, load: Load) -> float:
+    """Messages a second that our session alone receives and acknowledges."""
+    session = Session(_url(broker), "session", DECODERS, SystemClock(), window=WINDOW)
     left, started = load.messages, 0.0
     while left:
-        session.serve(0.1, WINDOW)
+        session.serve(0.1)
         if session.waiting and not started:
             started = time.perf_counter()
         batch = list(session.waiting)

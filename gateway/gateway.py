@@ -87,14 +87,14 @@ class Gateway:
         self._beat = self._clock.mono()
         waiting = self._session.waiting
         if not waiting or self._next_try > self._beat:
-            self._session.serve(timeout=0.1, room=BATCH_AT_MOST)
+            self._session.serve(timeout=0.1)
         gather_until = self._clock.mono() + GATHER_S
         while waiting and len(waiting) < BATCH_AT_MOST and self._next_try <= self._beat:
             left = gather_until - self._clock.mono()
             before = len(waiting)
             if left <= 0:
                 break
-            self._session.serve(timeout=left, room=BATCH_AT_MOST - before)
+            self._session.serve(timeout=left)
             if len(waiting) == before:
                 break
         metrics.WAITING.set(len(waiting))

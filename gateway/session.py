@@ -24,6 +24,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway import metrics
 from gateway.broker_url import BrokerUrl
+from gateway.inlet import Inlet, Take
 from gateway.limits import Limits, Shed, device_of
 from tracker.clocks import Clock
 
@@ -87,7 +88,7 @@ class Session:
         self._client = self._make_client(client_id)
 
     def _make_client(self, client_id: str) -> paho.Client:
-        client = paho.Client(
+        client = _Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
             clean_session=None if self._mqtt5 else False,
@@ -101,7 +102,7 @@ class Session:
             self._use_tls(client)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
-        client.on_message = self._on_message
+        client.take = self._take
         client.on_disconnect = self._on_disconnect
         # Says that we watch the socket: else paho writes each packet by itself, at once.
         client.on_socket_register_write = lambda *_: None
@@ -117,20 +118,20 @@ class Session:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         client.tls_set_context(context)
 
-    def serve(self, timeout: float, room: int) -> None:
-        """Wait up to `timeout` seconds for traffic and handle it: take in at most `room`
-        messages, answer pings, connect again where the connection is gone.
+    def serve(self, timeout: float) -> None:
+        """Wait up to `timeout` seconds for traffic and handle it: take in the messages that
+        have come, answer pings, connect again where the connection is gone.
 
         Raises BrokerRefused where trying again cannot help.
         """
         if self._failed:
             self._refuse()
-        sock = self._client.socket()
-        if sock is None:
+        inlet: Any = self._client.socket()
+        if inlet is None:
             self._connect_when_due(timeout)
             return
-        reads = [sock] if len(self.waiting) < WAITING_AT_MOST else []
-        writes = [sock] if self._client.want_write() else []
+        reads = [inlet] if len(self.waiting) < WAITING_AT_MOST else []
+        writes = [inlet] if self._client.want_write() else []
         try:
             readable, writable, _ = select.select(reads, writes, [], timeout)
         except (OSError, ValueError):
@@ -138,20 +139,15 @@ class Session:
         if writable:
             self._client.loop_write()
         if readable:
-            self._read(room)
+            self._read(inlet)
         self._client.loop_misc()
         if self._failed:
             self._refuse()
 
-    def _read(self, room: int) -> None:
-        waiting = self.waiting
-        full = len(waiting) + room
-        while len(waiting) < full:
-            before = len(waiting)
-            # One packet at a time is all that paho reads; nothing more to read adds nothing.
+    def _read(self, inlet: Inlet) -> None:
+        inlet.receive()
+        while inlet.sift():
             if self._client.loop_read() != MQTTErrorCode.MQTT_ERR_SUCCESS:
-                return
-            if len(waiting) == before:
                 return
 
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
@@ -261,18 +257,11 @@ class Session:
         self.connected = True
         metrics.CONNECTED.set(1)
 
-    def _on_message(self, _c: Any, _u: Any, message: paho.MQTTMessage) -> None:
-        topic, payload = message.topic, message.payload
+    def _take(self, topic: str, payload: bytes, qos: int, mid: int) -> None:
         shed = self._limits is not None and self._is_flood(self._limits, topic, len(payload))
         self.waiting.append(
             Delivery(
-                topic,
-                b"" if shed else bytes(payload),
-                self._clock.now(),
-                message.qos,
-                message.mid,
-                self._epoch,
-                shed,
+                topic, b"" if shed else payload, self._clock.now(), qos, mid, self._epoch, shed
             )
         )
 
@@ -296,6 +285,16 @@ class Session:
 
     def _refuse(self) -> NoReturn:
         raise BrokerRefused(self._failed)
+
+
+class _Client(paho.Client):
+    """paho's client, but for the messages: those go to `take`."""
+
+    take: Take
+
+    def _create_socket(self) -> Any:
+        mqtt5 = self._protocol == MQTTProtocolVersion.MQTTv5
+        return Inlet(super()._create_socket(), self.take, mqtt5=mqtt5)
 
 
 def _cork(sock: Any, on: bool) -> None:

@@ -150,12 +150,14 @@ def first_heard(tx: Writer, messages: Sequence[Message]) -> dict[str, Device]:
     """The registered ones among the devices of a batch. The first message of each ever is
     noted, and counts for the whole batch."""
     devices = dict(tx.devices({message.device for message in messages}))
+    first: dict[str, int] = {}
     for message in messages:
         device = devices.get(message.device)
         if device is not None and device.first_received is None:
-            own = [other.received for other in messages if other.device == device.id]
-            devices[device.id] = replace(device, first_received=min(own))
-            tx.first_heard(device.id, min(own))
+            first[device.id] = min(message.received, first.get(device.id, message.received))
+    for name, received in first.items():
+        devices[name] = replace(devices[name], first_received=received)
+        tx.first_heard(name, received)
     return devices
 
 
