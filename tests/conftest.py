@@ -32,9 +32,9 @@ def mosquitto_installed(require):
 
 @pytest.fixture(scope="session")
 def new_postgresql(require):
-    """Makes empty databases, quickly: they are copies of one that was migrated once."""
+    """Makes databases; by default migrated ones, quickly: as copies of one that was."""
     require(postgresql_folder(), "PostgreSQL (Debian: apt install postgresql)")
     numbers = count()
     with LocalPostgresql(free_port(), durable=False) as server:
         PostgresqlStore(server.create_database("migrated"), migrate=True).close()
-        yield lambda: server.create_database(f"test_{next(numbers)}", "migrated")
+        yield lambda like="migrated": server.create_database(f"test_{next(numbers)}", like)

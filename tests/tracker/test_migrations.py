@@ -2,18 +2,22 @@
 
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from alembic import command
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 
+from tracker.fold import Belief
 from tracker.geofence import Box
 from tracker.model import Asset, Binding, Device
 from tracker.places import Reader, Standing
 from tracker.ports import AssetFilter
 from tracker.stores import rows, upgrade
+from tracker.stores.postgresql import PostgresqlStore
 from tracker.stores.sqlite import SqliteStore
 from tracker.verify import verify
+from tracker.whereabouts import Moment
 
 NOW = 1_790_000_000_000
 PLACE = '[50.1,4.2,8.0,{at},"fix","trk-1","{key}"]'
@@ -154,3 +158,31 @@ def test_a_new_fence_touches_what_was_seen_before(db, make):
     with db.store.writing() as tx:
         assert tx.near(Box(-1, -1, 1, 1)) == ["trk-1", "trk-2"]
         assert tx.seen_by("gate-1") == ["tag:AA"]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def at_0004(request, tmp_path):
+    """The address of a database at revision 0004, with a snapshot of 250 observations."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'old.db'}"
+    else:
+        url = request.getfixturevalue("new_postgresql")("template0")
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    body = BELIEF.format(n=250, at=NOW, key="00", first="null", last="null")
+    row = {"body": body.replace("}", ',"whereabouts":null}')}
+    with engine.begin() as connection:
+        command.upgrade(upgrade._config(connection), "0004")
+        insert = f"INSERT INTO snapshots VALUES ('A1', {NOW}, '00', :body, false)"
+        connection.execute(text(insert), row)
+    engine.dispose()
+    return url
+
+
+def test_snapshots_keep_their_counts(at_0004):
+    if at_0004.startswith("sqlite"):
+        store = SqliteStore(Path(at_0004.removeprefix("sqlite:///")))
+    else:
+        store = PostgresqlStore(at_0004, migrate=True)
+    with closing(store), store.writing() as tx:
+        tx.shift_snapshots("A1", Moment(0, ""), 2, None)
+        assert tx.snapshots("A1") == [Belief("A1", 252, NOW, "00", None, None)]

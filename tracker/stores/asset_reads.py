@@ -158,16 +158,16 @@ class AssetReads(sql.Speaks):
     def snapshots(self, asset: str, after: Moment | None = None) -> list[Belief]:
         table = schema.snapshots
         later = between(table.c.at, table.c.key, after, None)
-        query = select(table.c.body).where(table.c.asset == asset, *later)
+        query = select(table.c.body, table.c.observations).where(table.c.asset == asset, *later)
         ordered = query.order_by(table.c.at, table.c.key)
-        return [fold.decode(body) for body in self._db.scalars(ordered)]
+        return [rows.snapshot(row) for row in self._db.execute(ordered)]
 
     def snapshots_from(self, asset: str, since: Moment) -> Iterator[Belief]:
         table = schema.snapshots
         from_then = tuple_(table.c.at, table.c.key) >= tuple_(*since)
-        query = select(table.c.body).where(table.c.asset == asset, from_then)
-        for body in self._db.scalars(query.order_by(table.c.at, table.c.key)):
-            yield fold.decode(body)
+        query = select(table.c.body, table.c.observations).where(table.c.asset == asset, from_then)
+        for row in self._db.execute(query.order_by(table.c.at, table.c.key)):
+            yield rows.snapshot(row)
 
     def stale(self, assets: Iterable[str]) -> dict[str, int]:
         found = self._db.exec_driver_sql(self._sql.stale, (sql.as_json(list(assets)),))

@@ -52,18 +52,18 @@ class AssetWrites(sql.Speaks):
 
     def snapshot_before(self, asset: str, moment: Moment) -> Belief | None:
         table = schema.snapshots
-        body = self._db.scalar(
-            select(table.c.body)
+        found = self._db.execute(
+            select(table.c.body, table.c.observations)
             .where(table.c.asset == asset, tuple_(table.c.at, table.c.key) < tuple_(*moment))
             .order_by(table.c.at.desc(), table.c.key.desc())
             .limit(1)
-        )
-        return fold.decode(body) if body else None
+        ).first()
+        return rows.snapshot(found) if found else None
 
     def save_snapshots(self, snapshots: Sequence[Belief], *, base: bool = False) -> None:
         self._many(
             self._sql.save_snapshot,
-            [(b.asset, *b.moment, fold.encode(b).decode(), base) for b in snapshots],
+            [rows.snapshot_row(belief, base) for belief in snapshots],
         )
 
     def drop_snapshots(self, asset: str, after: Moment | None, until: Moment | None = None) -> None:
@@ -72,8 +72,10 @@ class AssetWrites(sql.Speaks):
         self._db.execute(droppable.where(*between(table.c.at, table.c.key, after, until)))
 
     def shift_snapshots(self, asset: str, after: Moment, more: int, first: Place | None) -> None:
-        place = None if first is None else rows.json(list(first))
-        self._db.exec_driver_sql(self._sql.shift_snapshots, (more, place, asset, *after))
+        self._db.exec_driver_sql(self._sql.shift_snapshots, (more, asset, *after))
+        if first is not None:
+            place = rows.json(list(first))
+            self._db.exec_driver_sql(self._sql.set_first, (place, asset, *after))
 
     def add_visits(self, visits: Sequence[tuple[str, Visit]]) -> None:
         self._many(self._sql.add_visit, [rows.visit_row(*one) for one in visits])

@@ -84,11 +84,10 @@ POSTGRESQL = Statements(
     add_visit=_upsert(schema.visits),
     save_snapshot=_upsert(schema.snapshots),
     shift_snapshots="""
-        UPDATE snapshots SET body = jsonb_set(
-            jsonb_set(
-                body::jsonb, '{observations}',
-                to_jsonb((body::jsonb ->> 'observations')::bigint + %s)),
-            '{first}', coalesce(%s::jsonb, body::jsonb -> 'first'))::text
+        UPDATE snapshots SET observations = observations + %s
+        WHERE asset = %s AND (at, key) > (%s, %s)""",
+    set_first="""
+        UPDATE snapshots SET body = jsonb_set(body::jsonb, '{first}', %s::jsonb)::text
         WHERE asset = %s AND (at, key) > (%s, %s)""",
     add_given_up=_insert(schema.given_up, ""),
     add_version=_insert(schema.versions, "", numbered="revision"),

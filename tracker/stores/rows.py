@@ -10,6 +10,7 @@ from sqlalchemy import Row
 
 from tracker.access import ApiKey
 from tracker.audit import Change
+from tracker.fold import Belief, decode, encode
 from tracker.layout import PlaceValue
 from tracker.model import (
     Asset,
@@ -99,6 +100,16 @@ def visit(row: Sequence[Any]) -> Visit:
 
 def visit_row(asset: str, v: Visit) -> tuple[Any, ...]:
     return (asset, *v.opened, *v[:6], *v.closed)
+
+
+def snapshot_row(belief: Belief, base: bool) -> tuple[Any, ...]:
+    body = encode(belief._replace(observations=0)).decode()
+    return (belief.asset, *belief.moment, body, base, belief.observations)
+
+
+def snapshot(row: Sequence[Any]) -> Belief:
+    """A snapshot from its body and its count of observations."""
+    return decode(row[0])._replace(observations=row[1])
 
 
 _PLACES: dict[str, type[PlaceValue]] = {"site": Site, "zone": Zone, "reader": Reader}

@@ -123,6 +123,7 @@ snapshots = Table(
     Column("key", Text, primary_key=True),
     Column("body", Text, nullable=False),
     Column("base", Boolean, nullable=False),  # of what the log no longer holds
+    Column("observations", BIG, nullable=False, server_default="0"),  # which the body leaves out
     sqlite_with_rowid=False,
 )
 

@@ -40,6 +40,7 @@ class Statements:
     add_visit: str
     save_snapshot: str
     shift_snapshots: str
+    set_first: str
     add_given_up: str
     add_version: str
     add_change: str
@@ -72,9 +73,10 @@ _NOTE_SIGHTING = _insert(schema.sightings)
 _NOTE_CELL = _insert(schema.cells)
 _ADD_VISIT = _insert(schema.visits, "OR REPLACE")
 _SHIFT_SNAPSHOTS = """
-    UPDATE snapshots SET body = json_set(body,
-        '$.observations', body ->> '$.observations' + ?,
-        '$.first', json(coalesce(?, body -> '$.first')))
+    UPDATE snapshots SET observations = observations + ?
+    WHERE asset = ? AND (at, key) > (?, ?)"""
+_SET_FIRST = """
+    UPDATE snapshots SET body = json_set(body, '$.first', json(?))
     WHERE asset = ? AND (at, key) > (?, ?)"""
 _SAVE_SNAPSHOT = _insert(schema.snapshots, "OR REPLACE")
 _ADD_GIVEN_UP = _insert(schema.given_up, "")
@@ -139,6 +141,7 @@ SQLITE = Statements(
     add_visit=_ADD_VISIT,
     save_snapshot=_SAVE_SNAPSHOT,
     shift_snapshots=_SHIFT_SNAPSHOTS,
+    set_first=_SET_FIRST,
     add_given_up=_ADD_GIVEN_UP,
     add_version=_ADD_VERSION,
     add_change=_ADD_CHANGE,
