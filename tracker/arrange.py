@@ -6,6 +6,7 @@ always), and marks as stale the beliefs that it touches.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -51,19 +52,35 @@ def give_up(tx: Writer, kind: str, id: str, since: int | None = None, act: Act =
     """From `since` on (None: as if there had never been one) there is no such site, zone or
     reader. Raises Conflict where something else needs it, Unregistered where there is none."""
     refuse_before_edge(tx, since)
-    layout = tx.layout()
-    zones, readers = layout.zones(), layout.readers()
-    if kind == "site":
-        users = [f"zone {zone.id}" for zone in zones.values() if zone.site == id]
-    elif kind == "zone":
-        users = [f"reader {r.device}" for r in readers.values() if id in _zones_of(r)]
-    else:
-        users = []
-    if users:
+    if users := _users(tx, kind, id, since):
         raise Conflict(f"{kind} {id} is needed by {', '.join(users[:5])}: change that first")
     before, after = put_place(tx, kind, id, None, since, None, act)
     if before == after:
         raise Unregistered(f"there is no {kind} {id} then")
+
+
+def _users(tx: Writer, kind: str, id: str, since: int | None) -> list[str]:
+    """Which zones or readers need a site or zone at any time from `since` on."""
+    if kind == "reader":
+        return []
+    user = "zone" if kind == "site" else "reader"
+    histories: dict[str, list[Version[PlaceValue]]] = defaultdict(list)
+    for version in tx.versions(user):
+        histories[version.id].append(version)
+    return [
+        f"{user} {name}"
+        for name, versions in histories.items()
+        if any(
+            spell.overlaps(since, None) and _needs(spell.value, id) for spell in timeline(versions)
+        )
+    ]
+
+
+def _needs(user: PlaceValue, id: str) -> bool:
+    """Whether a zone lies at a site, or a reader watches a zone."""
+    if isinstance(user, Reader):
+        return id in _zones_of(user)
+    return isinstance(user, Zone) and user.site == id
 
 
 def kind_of(value: PlaceValue) -> str:
@@ -138,10 +155,10 @@ def _zones_of(reader: Reader) -> list[str]:
 
 def _touched(tx: Writer, before: Spells, after: Spells) -> set[str]:
     """The assets whose beliefs a change may touch."""
-    changed = [spell.value for spell in before if spell not in after]
-    changed += [spell.value for spell in after if spell not in before]
     if [_telling(s) for s in before] == [_telling(s) for s in after]:
         return set()
+    changed = [spell.value for spell in before if spell not in after]
+    changed += [spell.value for spell in after if spell not in before]
     subjects: set[str] = set()
     assets: set[str] = set()
     for value in changed:

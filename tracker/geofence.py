@@ -199,18 +199,23 @@ def shape_of(fence: Fence) -> Shape:
 
 def _disc(circle: Circle) -> Shape:
     lon, lat = circle.center
-    angle = circle.radius_m / EARTH_M
+    return _Disc(
+        box=_box_around(lat, lon, circle.radius_m),
+        center=(lat, lon),
+        radius_m=circle.radius_m,
+        area_m2=4 * math.pi * (EARTH_M * math.sin(circle.radius_m / EARTH_M / 2)) ** 2,
+    )
+
+
+def _box_around(lat: float, lon: float, radius_m: float) -> Box:
+    """The box of a circle of at most a quarter of the earth's girth."""
+    angle = radius_m / EARTH_M
     high = math.degrees(angle)
     # A circle is widest nearer to the pole than its centre is; one that reaches the pole has no
     # width, and `_box` does not ask for it.
     sine = math.sin(angle) / max(math.cos(math.radians(lat)), math.sin(angle))
     wide = math.degrees(math.asin(sine))
-    return _Disc(
-        box=_box(lat - high, lon - wide, lat + high, lon + wide),
-        center=(lat, lon),
-        radius_m=circle.radius_m,
-        area_m2=4 * math.pi * (EARTH_M * math.sin(angle / 2)) ** 2,
-    )
+    return _box(lat - high, lon - wide, lat + high, lon + wide)
 
 
 def _region(fence: Polygon) -> Shape:
@@ -354,13 +359,13 @@ class Atlas(Generic[T]):
     ['depot']
     """
 
-    __slots__ = ("_cells", "_wide")
+    __slots__ = ("_all", "_cells", "_wide")
 
     def __init__(self, entries: Iterable[tuple[T, Shape]]) -> None:
         self._cells: dict[int, list[_Entry[T]]] = {}
         self._wide: list[_Entry[T]] = []
-        by_area = sorted(entries, key=lambda entry: entry[1].area_m2)
-        for rank, (thing, shape) in enumerate(by_area):
+        self._all = sorted(entries, key=lambda entry: entry[1].area_m2)
+        for rank, (thing, shape) in enumerate(self._all):
             entry = (rank, shape.box, thing, shape)
             cells = _cells_of(shape.box)
             if sum(map(len, cells)) > CELLS_AT_MOST:
@@ -377,6 +382,19 @@ class Atlas(Generic[T]):
         hits = [entry for entry in chain(near, self._wide) if entry[1].contains(lat, lon)]
         hits.sort(key=itemgetter(0))
         return [(thing, shape) for _, _, thing, shape in hits]
+
+    def around(self, lat: float, lon: float, reach_m: float) -> list[tuple[T, Shape]]:
+        """At least the entries that come within so many metres of a point, the smallest first."""
+        if reach_m > FAR_M:
+            return self._all
+        cells = _cells_of(_box_around(lat, lon, reach_m))
+        if sum(map(len, cells)) > CELLS_AT_MOST:
+            return self._all
+        near = {
+            entry[0] for cell in chain.from_iterable(cells) for entry in self._cells.get(cell, ())
+        }
+        near.update(entry[0] for entry in self._wide)
+        return [self._all[rank] for rank in sorted(near)]
 
 
 def _row(lat: float) -> int:

@@ -10,14 +10,21 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
-from tracker.geofence import Atlas, Shape, distance_m, p_inside, shape_of
+from tracker.geofence import (
+    ACC_AT_LEAST_M,
+    ACC_UNKNOWN_M,
+    Atlas,
+    Shape,
+    distance_m,
+    p_inside,
+    shape_of,
+)
 from tracker.model import Fix, Observation, Read
 from tracker.places import Reader, Site, Zone
 from tracker.versions import Spell, Version, timeline
 
 SURELY = 0.8  # probability from which a fix counts as inside
 HARDLY = 0.05  # and below which as outside
-ACC_UNKNOWN_M = 10.0
 FAR = 8.0  # accuracies from a fence: beyond, no fix can be inside
 READ_ACC_M = 10.0  # where a reader's site has no fence to tell it
 
@@ -59,7 +66,6 @@ class Layout:
             if ground.shape is not None
         ]
         self._atlas: Atlas[_Ground] = Atlas(fenced)
-        self._fenced = fenced
 
     def sites(self, at: int | None = None) -> dict[str, Site]:
         """The sites at a time; None: those that are not given up."""
@@ -130,9 +136,10 @@ class Layout:
     def surely_outside(self, site: str | None, point: Standpoint, at: int) -> bool:
         """Whether a position is surely not in `site`; for None: in no site at all."""
         if site is None:
+            near = self._atlas.around(point.lat, point.lon, _reach_m(point))
             return not any(
                 ground.spell.holds_at(at) and _p(shape, point) > HARDLY
-                for ground, shape in self._fenced
+                for ground, shape in near
                 if _within_reach(shape, point)
             )
         ground = self._ground(site, at)
@@ -182,9 +189,13 @@ def _p(shape: Shape, point: Standpoint) -> float:
 
 
 def _within_reach(shape: Shape, point: Standpoint) -> bool:
-    acc = ACC_UNKNOWN_M if point.acc is None else point.acc
     away = distance_m(*shape.center, point.lat, point.lon) - shape.radius_m
-    return away < FAR * max(acc, 3.0)
+    return away < _reach_m(point)
+
+
+def _reach_m(point: Standpoint) -> float:
+    """How far from a fence a position may be inside of it at all."""
+    return FAR * max(ACC_UNKNOWN_M if point.acc is None else point.acc, ACC_AT_LEAST_M)
 
 
 EMPTY = Layout([])

@@ -53,8 +53,7 @@ class BeforeEdge(Exception):
     def __init__(self, since: int, edge: int) -> None:
         super().__init__(
             f"{iso(since)} lies before {iso(edge)}, where the log begins: what was observed before "
-            "is gone; "
-            "leave `since` out, or choose a later one"
+            "is gone; leave `since` out, or choose a later one"
         )
         self.edge = edge
 
@@ -202,15 +201,7 @@ def bind(tx: Writer, binding: Binding, act: Act = PROGRAM, *, moves: bool = Fals
     if foreign and not moves:
         raise Conflict(f"{subject} is bound to asset {min(foreign)} already in that period")
     tx.add_binding(subject, asset, since, until, act.now)
-    audited(
-        tx,
-        act,
-        "bind",
-        "binding",
-        subject,
-        bindings_fields(known),
-        bindings_fields(tx.bindings([subject])[subject]),
-    )
+    _audited(tx, act, "bind", subject, known)
     _follow(tx, subject, {asset, *foreign}, since, act)
 
 
@@ -225,18 +216,15 @@ def unbind(
     if not met:
         raise Unregistered(f"{subject} is not bound to asset {asset} then")
     for binding in met:
-        begins = binding.since if since is None else max(since, binding.since or since)
-        tx.add_binding(subject, None, begins, binding.until, act.now)
-    audited(
-        tx,
-        act,
-        "unbind",
-        "binding",
-        subject,
-        bindings_fields(known),
-        bindings_fields(tx.bindings([subject])[subject]),
-    )
+        begins = [at for at in (since, binding.since) if at is not None]
+        tx.add_binding(subject, None, max(begins, default=None), binding.until, act.now)
+    _audited(tx, act, "unbind", subject, known)
     _follow(tx, subject, {asset}, since, act)
+
+
+def _audited(tx: Writer, act: Act, action: str, subject: str, before: Sequence[Binding]) -> None:
+    after = tx.bindings([subject])[subject]
+    audited(tx, act, action, "binding", subject, bindings_fields(before), bindings_fields(after))
 
 
 def _follow(tx: Writer, subject: str, assets: set[str], since: int | None, act: Act) -> None:

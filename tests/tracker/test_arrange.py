@@ -157,6 +157,16 @@ def test_what_is_needed_is_not_given_up(lived_in):
     assert lived_in.ask(verify).sound
 
 
+def test_what_was_needed_for_a_time_is_given_up_from_its_end_on(lived_in):
+    lived_in.do(arrange, Zone(id="z3", site="hub"), NOW, NOW + MINUTE)
+    lived_in.do(give_up, "zone", "z2")
+    for since in (None, NOW, NOW + MINUTE - 1):
+        with pytest.raises(Conflict, match="site hub is needed by zone z3"):
+            lived_in.do(give_up, "site", "hub", since)
+    lived_in.do(give_up, "site", "hub", NOW + MINUTE)
+    assert lived_in.ask(lambda tx: tx.layout()).site_of_zone("z3", NOW) == "hub"
+
+
 def test_every_change_stands_in_the_audit_log(lived_in):
     lived_in.do(arrange, Site(id="yard", geofence=SMALL), act=ME)
     lived_in.do(arrange, Site(id="yard", geofence=LARGE), NOW, act=ME)

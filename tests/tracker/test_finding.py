@@ -75,7 +75,10 @@ def fits(asset, belief, wanted):
 
 filters = st.builds(
     AssetFilter,
-    st.none() | st.sampled_from(["a", "A_0", "blue 7", "pal_let", "containers", "x" * 30, "_", ""]),
+    st.none()
+    | st.sampled_from(
+        ["a", "A_0", "blue 7", "pal_let", "containers", "x" * 30, "7\u19b0let", "_", ""]
+    ),
     st.none() | st.sampled_from([*CLASSES, "none"]),
     st.none() | st.sampled_from([*SITES, "none"]),
     st.lists(

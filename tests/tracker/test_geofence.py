@@ -373,6 +373,25 @@ def test_an_atlas_finds_what_looking_at_every_box_finds(drawn):
         assert atlas.at(lat, lon) == expected
 
 
+@given(fences_and_points(), st.sampled_from([24.0, 80.0, 16_000.0, 400_000.0, 9e6]))
+def test_an_atlas_finds_all_that_come_within_reach(drawn, reach_m):
+    shapes, points = drawn
+    atlas = Atlas(list(enumerate(shapes)))
+    for lat, lon in points:
+        found = [n for n, _ in atlas.around(lat, lon, reach_m)]
+        areas = [shapes[n].area_m2 for n in found]
+        assert areas == sorted(areas)
+        near = {n for n, shape in enumerate(shapes) if shape.depth_m(lat, lon) > -reach_m}
+        assert near <= set(found)
+
+
+def test_an_atlas_does_not_look_at_what_is_far_away():
+    fences = {lon: Circle(center=(lon, 10), radius_m=100) for lon in range(-170, 171, 10)}
+    atlas = Atlas((lon, shape_of(fence)) for lon, fence in fences.items())
+    assert [lon for lon, _ in atlas.around(10.001, 20.001, 80)] == [20]
+    assert len(atlas.around(10.001, 20.001, 2e6)) == len(fences)
+
+
 @given(fences=st.lists(FENCES, min_size=1, max_size=4), lat=st.floats(-90, 90))
 def test_the_antimeridian_has_two_names_and_one_answer(fences, lat):
     atlas = Atlas((n, shape_of(fence)) for n, fence in enumerate(fences))

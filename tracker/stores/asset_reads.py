@@ -219,6 +219,10 @@ def _also(wanted: AssetFilter) -> Iterator[ColumnElement[bool]]:
         yield select(labels.c.asset).where(*labelled).exists()
 
 
+# FTS5 knows an older Unicode, in which some vowels of Tai Lue and signs of Vedic are no letters.
+_WORD = re.compile(r"[^\W_\u19b0-\u19c0\u19c8\u19c9\u1cf2\u1cf3]+")
+
+
 def _match(wanted: AssetFilter) -> str:
     """What FTS5 is asked: every word must be there, each may go on. A class and labels stand
     among an asset's words too: with them fewer are gone through.
@@ -226,7 +230,7 @@ def _match(wanted: AssetFilter) -> str:
     >>> _match(AssetFilter("Blue pal_let-7", class_="pallet", labels=(("is:owner", "c-1"),)))
     '"Blue"* "pal"* "let"* "7"* "pallet" "c" "1"'
     """
-    asked = [f'"{word}"*' for word in re.findall(r"[^\W_]+", wanted.text or "")]
+    asked = [f'"{word}"*' for word in _WORD.findall(wanted.text or "")]
     values = [wanted.class_ or "", *(value for _, value in wanted.labels)]
     # Beyond ASCII it is FTS5 that knows best what a whole word is.
     known = [word for v in values if v.isascii() for word in re.findall(r"[A-Za-z0-9]+", v)]
