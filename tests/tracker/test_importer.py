@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import tracker
-from tracker.arrange import arrange, give_up
-from tracker.audit import Act
+from tracker.arrange import arrange, give_up, put_place
+from tracker.audit import PROGRAM, Act
 from tracker.exporter import export_world
 from tracker.importer import import_world, known_of
 from tracker.model import Asset, Binding, Device
@@ -335,7 +335,7 @@ class TestExport:
             give_up(tx, "zone", "z")
             assert [zone.value.adjacent for zone in export_world(tx).zones] == [[]]
             give_up(tx, "zone", "y", MARCH)
-            give_up(tx, "site", "s")
+            put_place(tx, "site", "s", None, None, None, PROGRAM)  # which give_up refuses now
             world = export_world(tx)
         assert (world.sites, world.zones, world.assets[0].home) == ([], [], None)
 
