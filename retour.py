@@ -6,80 +6,47 @@ What each command does is in `commands/`; start with `commands/run.py`.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from commands import (
-    ask,
-    assets,
-    bench,
-    database,
-    demo,
-    devices,
-    keys,
-    replay,
-    report,
-    run,
-    track,
-    troubles,
-    visits,
-    world,
+from commands.lazy import Entry, lazy_group
+
+__all__ = ["app", "main"]
+
+RUN, ASK, CHECK, SET_UP = "Run", "Ask", "Check", "Set up"
+INDEX = {
+    "up": Entry(RUN, "run:up", "Run broker, gateway and API in one process."),
+    "demo": Entry(RUN, "demo:demo", "Show a small world at work, and some answers."),
+    "gateway": Entry(RUN, "run:gateway", "Run a gateway alone: broker to database."),
+    "api": Entry(RUN, "run:api", "Run the API alone."),
+    "replay": Entry(RUN, "replay:replay", "Publish a recording as its devices would have."),
+    "assets": Entry(ASK, "ask:assets", "List assets, and where each was seen."),
+    "where": Entry(ASK, "ask:where", "Tell where an asset is, since when, and from what."),
+    "track": Entry(ASK, "track:track_command", "Tell where an asset was, the oldest place first."),
+    "visits": Entry(ASK, "visits:visits", "List the visits of an asset, or to a site."),
+    "sites": Entry(ASK, "visits:sites", "List the sites, and how many assets are at each."),
+    "inside": Entry(ASK, "visits:inside", "List the assets at a site, now or at a time."),
+    "devices": Entry(ASK, "devices:device_list", "List the devices, and which are silent."),
+    "report": Entry(ASK, "report:group", "Answers to keep, as pages."),
+    "dead-letters": Entry(CHECK, "troubles:dead_letters", "List what could not be understood."),
+    "quarantine": Entry(CHECK, "troubles:quarantine", "List unknown devices, and what is held."),
+    "verify": Entry(CHECK, "database:verify", "Audit the promise: refold everything, compare."),
+    "bench": Entry(CHECK, "bench:group", "Benchmarks, each beside a bare reference."),
+    "import": Entry(SET_UP, "world:import_command", "Register what a world file says."),
+    "export": Entry(SET_UP, "world:export_command", "Write what is registered as a world file."),
+    "asset": Entry(SET_UP, "assets:group", "Assets, and what tells about them."),
+    "device": Entry(SET_UP, "devices:group", "Devices: trackers and readers."),
+    "key": Entry(SET_UP, "keys:group", "Keys for the API."),
+    "db": Entry(SET_UP, "database:group", "The database."),
+}
+
+app = typer.Typer(
+    cls=lazy_group(INDEX),
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
 )
-from commands.settings import Settings
-from commands.show import UserError
-from firmware_sim.replay import ReplayError
-from gateway.broker_url import BadBrokerUrl
-from gateway.session import BrokerRefused
-from tracker.ports import StoreRefused, StoreUnavailable
-from tracker.queries import BeforeLog, NotLocated, UnknownPlace
-from tracker.registry import BeforeEdge, Conflict, Unregistered
-
-__all__ = ["Settings", "app", "main"]
-
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
-
-COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
-    "Run": {
-        "up": run.up,
-        "demo": demo.demo,
-        "gateway": run.gateway,
-        "api": run.api,
-        "replay": replay.replay,
-    },
-    "Ask": {
-        "assets": ask.assets,
-        "where": ask.where,
-        "track": track.track_command,
-        "visits": visits.visits,
-        "sites": visits.sites,
-        "inside": visits.inside,
-        "devices": devices.device_list,
-    },
-    "Check": {
-        "dead-letters": troubles.dead_letters,
-        "quarantine": troubles.quarantine,
-        "verify": database.verify,
-    },
-    "Set up": {"import": world.import_command, "export": world.export_command},
-}
-GROUPS = {
-    "Ask": {"report": report.group},
-    "Check": {"bench": bench.group},
-    "Set up": {
-        "asset": assets.group,
-        "device": devices.group,
-        "key": keys.group,
-        "db": database.group,
-    },
-}
-for panel, named in COMMANDS.items():
-    for name, command in named.items():
-        app.command(name, rich_help_panel=panel)(command)
-for panel, groups in GROUPS.items():
-    for name, group in groups.items():
-        app.add_typer(group, name=name, rich_help_panel=panel)
 
 
 @app.callback()
@@ -90,32 +57,51 @@ def root(
     # main() looks for --debug itself: an error may come before this is called
 
 
-KNOWN_ERRORS = (
-    UserError,
-    Conflict,
-    Unregistered,
-    BeforeEdge,
-    UnknownPlace,
-    NotLocated,
-    BeforeLog,
-    StoreRefused,
-    StoreUnavailable,
-    BrokerRefused,
-    BadBrokerUrl,
-    ReplayError,
-    OSError,
-)
+def known_errors() -> tuple[type[Exception], ...]:
+    """What the user can put right, told in one line. Imported where there is an error only."""
+    from commands.show import UserError
+    from firmware_sim.replay import ReplayError
+    from gateway.broker_url import BadBrokerUrl
+    from gateway.session import BrokerRefused
+    from tracker.ports import StoreRefused, StoreUnavailable
+    from tracker.queries import BeforeLog, NotLocated, UnknownPlace
+    from tracker.registry import BeforeEdge, Conflict, Unregistered
+
+    return (
+        UserError,
+        Conflict,
+        Unregistered,
+        BeforeEdge,
+        UnknownPlace,
+        NotLocated,
+        BeforeLog,
+        StoreRefused,
+        StoreUnavailable,
+        BrokerRefused,
+        BadBrokerUrl,
+        ReplayError,
+        OSError,
+    )
 
 
 def main() -> None:
     """Run a command; what the user can put right is told in one line."""
     try:
         app()
-    except KNOWN_ERRORS as error:
-        if "--debug" in sys.argv:
+    except Exception as error:
+        if "--debug" in sys.argv or not isinstance(error, known_errors()):
             raise
         print(f"retour: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(1)
+
+
+def __getattr__(name: str) -> Any:
+    """The settings, for who looks them up here: most commands' help has no need of them."""
+    if name != "Settings":
+        raise AttributeError(name)
+    from commands.settings import Settings
+
+    return Settings
 
 
 if __name__ == "__main__":

@@ -30,9 +30,9 @@ Until = Annotated[
 
 
 def opened() -> tuple[Store, int]:
-    """The database of the settings, and the time on their clock."""
-    settings = load_settings("warning")
-    return settings.store(), settings.make_clock().now()
+    """The database of the settings, which must be there, and the time on their clock."""
+    settings = load_settings()
+    return settings.store(must_exist=True), settings.make_clock().now()
 
 
 @contextmanager

@@ -26,7 +26,7 @@ def asset_create(
 
     Example: retour asset create pallet-1 --kind pallet --tag 3374257BF40C0E400000162E
     """
-    settings = load_settings("warning")
+    settings = load_settings()
     act = settings.act()
     with settings.store().writing() as tx:
         register_asset(tx, Asset(id, kind), act)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from commands.asking import opened
 from commands.settings import load_settings
 from commands.show import AsJson, UserError, iso, out, progress_bar, show, when
 from commands.trial import trial
@@ -23,7 +24,7 @@ def db_upgrade() -> None:
 
     Example: retour db upgrade
     """
-    settings = load_settings("warning")
+    settings = load_settings()
     settings.store(migrate=True).close()
     out.print(f"{settings.database_shown} is up to date")
 
@@ -34,7 +35,7 @@ def db_check(as_json: AsJson = False) -> None:
 
     Example: retour db check --json
     """
-    store = load_settings("warning").store()
+    store, _ = opened()
     with store.reading() as reader:
         show({**reader.counts(), "log_begins": iso(reader.edge())}, as_json)
 
@@ -55,12 +56,13 @@ def db_trim(
     """
     if (before is None) == (days is None):
         raise UserError("say either --before or --days")
-    settings = load_settings("warning")
+    settings = load_settings()
     clock = settings.make_clock()
     now = clock.now()
     edge = before if before is not None else now - (days or 0) * DAY
     act = Act("retour db trim", now, clock.wall())
-    with trial(settings.store(), dry_run) as tx, progress_bar("Keeping beliefs") as progress:
+    store = settings.store(must_exist=True)
+    with trial(store, dry_run) as tx, progress_bar("Keeping beliefs") as progress:
         done = trim(tx, edge, act, progress)
     show(
         {
@@ -78,7 +80,7 @@ def verify(as_json: AsJson = False) -> None:
 
     Exits 1 on any difference. Example: retour verify --json
     """
-    store = load_settings("warning").store()
+    store, _ = opened()
     with store.reading() as reader, progress_bar("Refolding") as progress:
         report = audit(reader, progress)
     show(report.as_dict(), as_json)

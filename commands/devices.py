@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from commands.asking import opened
 from commands.settings import load_settings
 from commands.show import AsJson, UserError, ago, iso, show, yes_no
 from tracker import ports
@@ -39,7 +40,7 @@ def device_create(
     """
     if kind not in KINDS:
         raise UserError(f"--kind is {kind!r}; write {' or '.join(KINDS)}")
-    settings = load_settings("warning")
+    settings = load_settings()
     act = settings.act()
     with settings.store().writing() as tx:
         adopted = register_device(tx, Device(id, kind), settings.policy(settings.make_clock()), act)
@@ -60,9 +61,8 @@ def device_list(
 
     Example: retour devices --silent, which is short for retour device list --silent
     """
-    settings = load_settings("warning")
-    now = settings.make_clock().now()
-    with settings.store().reading() as reader:
+    store, now = opened()
+    with store.reading() as reader:
         rows = [
             row
             for status in every_device(reader)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from commands.asking import opened
 from commands.settings import load_settings
 from commands.show import AsJson, UserError, iso, out, show
 from tracker.access import SCOPES, new_key
@@ -30,7 +31,7 @@ def key_create(
     """
     if wrong := set(scope).difference(SCOPES):
         raise UserError(f"no such scope: {', '.join(wrong)}; there are {', '.join(SCOPES)}")
-    settings = load_settings("warning")
+    settings = load_settings()
     clock, by = settings.make_clock(), settings.act().by
     show(make_key(settings.store(), clock, name, scope, days, by), as_json)
 
@@ -59,7 +60,8 @@ def key_list(as_json: AsJson = False) -> None:
 
     Example: retour key list
     """
-    with load_settings("warning").store().reading() as reader:
+    store, _ = opened()
+    with store.reading() as reader:
         keys = [
             {
                 "id": key.id,
@@ -80,9 +82,9 @@ def key_revoke(id: str) -> None:
 
     Example: retour key revoke key_3f2a9c0d1e4b
     """
-    settings = load_settings("warning")
+    settings = load_settings()
     act = settings.act()
-    with settings.store().writing() as tx:
+    with settings.store(must_exist=True).writing() as tx:
         known = next((key for key in tx.api_keys() if key.id == id), None)
         if known is None or not tx.revoke_key(id, act.wall):
             raise UserError(f"there is no key {id} in force; see `retour key list`")

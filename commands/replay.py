@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from commands.process import configure_log
 from commands.settings import load_settings
 from commands.show import AsJson, UserError, progress_bar, show
 from firmware_sim.broker import Broker
@@ -33,7 +34,8 @@ def replay(
 
     Example: retour replay containers.csv --format schenker --embedded
     """
-    settings = load_settings("warning")
+    settings = load_settings()
+    configure_log("warning")
     recording = read_recording(files, format)
     if not embedded and not settings.mqtt_url:
         raise UserError("no broker to publish to: add --embedded, or set RETOUR_MQTT_URL")

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.server import serving
 from commands.metrics import serving_metrics
-from commands.process import calm_the_collector, on_stop, stop_signal
+from commands.process import calm_the_collector, configure_log, on_stop, stop_signal
 from commands.settings import Settings, load_settings
 from commands.show import out
 from gateway.decoders import decode_again
@@ -26,6 +26,7 @@ def up() -> None:
     Example: RETOUR_API_PORT=8080 retour up
     """
     settings = load_settings()
+    configure_log(settings.log_level)
     stopped = stop_signal()
     calm_the_collector()
     parts = settings.parts()
@@ -74,6 +75,7 @@ def gateway() -> None:
     Example: RETOUR_MQTT_URL=mqtt://127.0.0.1:1883 retour gateway
     """
     settings = load_settings()
+    configure_log(settings.log_level)
     calm_the_collector()
     running = settings.gateway(settings.parts())
     on_stop(running.stop)
@@ -87,6 +89,7 @@ def api() -> None:
     Example: RETOUR_API_PORT=8080 retour api
     """
     settings = load_settings()
+    configure_log(settings.log_level)
     stopped = stop_signal()
     app = make_app(settings, settings.store(), settings.make_clock())
     with serving(app, settings.api_host, settings.api_port) as url:

@@ -17,20 +17,23 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from api.limits import Rate
-from commands.process import configure_log
 from commands.show import UserError
 from gateway.broker_url import BrokerUrl
-from gateway.gateway import Gateway
-from gateway.limits import Limits
-from gateway.running import Parts
 from tracker.audit import Act
 from tracker.clocks import Clock, SystemClock
 from tracker.stamps import StampPolicy
 from tracker.stores.sqlite import SqliteStore
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what questions have no need of takes long to load
+    from api.limits import Rate
+    from gateway.gateway import Gateway
+    from gateway.running import Parts
     from tracker.stores.postgresql import PostgresqlStore
+
+MAKE_ONE = (
+    "is RETOUR_DATABASE right? `retour up`, `gateway`, `api`, `replay`, `import`, `db upgrade` "
+    "and whatever creates something make one"
+)
 
 
 class Settings(BaseSettings):
@@ -99,6 +102,8 @@ class Settings(BaseSettings):
 
     def rate(self) -> Rate | None:
         """How often a client may ask the API; None: as often as it likes."""
+        from api.limits import Rate
+
         if not self.api_rate or not self.api_burst:
             return None
         return Rate(self.api_rate, max(1.0, self.api_burst))
@@ -112,11 +117,14 @@ class Settings(BaseSettings):
         floor = round(self.earliest.timestamp() * 1000)
         return StampPolicy(floor, self.history_days, clock.rate)
 
-    def store(self, *, migrate: bool = False) -> SqliteStore | PostgresqlStore:
-        """The database. SQLite is migrated whenever it is opened, PostgreSQL only to `migrate`."""
+    def store(
+        self, *, migrate: bool = False, must_exist: bool = False
+    ) -> SqliteStore | PostgresqlStore:
+        """The database. SQLite is made and migrated whenever it is opened, PostgreSQL only to
+        `migrate`. UserError where there is none that `must_exist`: who asks makes none."""
         scheme, _, rest = self.database.partition("://")
         if scheme in ("postgresql", "postgres") and rest:
-            from tracker.stores.postgresql import PostgresqlStore  # its driver takes long to load
+            from tracker.stores.postgresql import PostgresqlStore
 
             return PostgresqlStore(self.database, migrate=migrate)
         if scheme != "sqlite" or len(rest) < 2 or rest[0] != "/":
@@ -124,7 +132,10 @@ class Settings(BaseSettings):
                 f"RETOUR_DATABASE is {self.database_shown!r}; try sqlite:///retour.db or "
                 "postgresql://user:password@host/retour"
             )
-        return SqliteStore(Path(rest[1:]))
+        path = Path(rest[1:])
+        if must_exist and not path.exists():
+            raise UserError(f"there is no database {path}; {MAKE_ONE}")
+        return SqliteStore(path)
 
     @property
     def database_shown(self) -> str:
@@ -132,6 +143,9 @@ class Settings(BaseSettings):
         return re.sub(r"://([^:/@]+):[^@]*@", r"://\1:***@", self.database)
 
     def parts(self) -> Parts:
+        from gateway.limits import Limits
+        from gateway.running import Parts
+
         clock = self.make_clock()
         limits = Limits(self.device_rate, self.device_burst) if self.device_rate else None
         return Parts(self.store(), clock, self.policy(clock), self.client_id, limits)
@@ -145,13 +159,11 @@ class Settings(BaseSettings):
         return BrokerUrl.parse(self.mqtt_url, self.mqtt_ca)
 
 
-def load_settings(level: str | None = None) -> Settings:
-    """The settings, and a log as they say (or at least as quiet as `level`)."""
+def load_settings() -> Settings:
+    """The settings. UserError where one makes no sense."""
     try:
-        settings = Settings()
+        return Settings()
     except ValidationError as error:
         first = error.errors()[0]
         where = "RETOUR_" + "_".join(str(part) for part in first["loc"]).upper()
         raise UserError(f"{where}: {first['msg']}") from None
-    configure_log(level or settings.log_level)
-    return settings

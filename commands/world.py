@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from commands.asking import opened
 from commands.process import calm_the_collector
 from commands.settings import load_settings
 from commands.show import AsJson, UserError, out, progress_bar, show
@@ -39,13 +40,14 @@ def import_command(
 
     Example: retour import world.yaml --dry-run
     """
-    settings = load_settings("warning")
+    settings = load_settings()
     calm_the_collector()
+    content = file.read_bytes()
     store = settings.store()
     try:
         with store.reading() as reader:
             known = known_of(reader)
-        world = read_world(file.read_bytes(), known)
+        world = read_world(content, known)
         clock = settings.make_clock()
         act = Act("retour import", clock.now(), clock.wall())
         with trial(store, dry_run) as tx:
@@ -118,7 +120,8 @@ def export_command(
 
     Example: retour export --out world.yaml
     """
-    with load_settings("warning").store().reading() as reader:
+    store, _ = opened()
+    with store.reading() as reader:
         text = write_world(export_world(reader))
     if out_file is None:
         print(text, end="")  # noqa: T201

@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 import retour
+from commands.show import UserError
 
 
 @pytest.fixture
@@ -37,6 +38,21 @@ def test_nothing_is_recorded_at_the_beginning_of_time(say, tmp_path):
 def test_a_kind_of_device_that_there_is_not_is_refused(say):
     with pytest.raises(Exception, match="tracker or reader"):
         say("device", "create", "d1", "--kind", "radar")
+
+
+QUESTIONS = [
+    *["assets", "where x", "track x", "visits x", "visits --site x", "sites", "inside x"],
+    *["devices", "device list", "report track x", "dead-letters", "quarantine", "verify"],
+    *["export", "key list", "key revoke x", "db check", "db trim --days 3"],
+]
+
+
+@pytest.mark.parametrize("question", [*QUESTIONS, "import none.yaml"])
+def test_a_question_makes_no_database(say, tmp_path, question):
+    with pytest.raises((UserError, OSError)) as told:
+        say(*question.split())
+    assert not (tmp_path / "retour.db").exists()
+    assert "there is no database" in str(told.value) or "none.yaml" in question
 
 
 def test_a_tag_that_is_no_known_epc_is_minded(say):

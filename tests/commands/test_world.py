@@ -111,8 +111,8 @@ def test_what_is_bound_is_told_at_once(world, empty, file, tmp_path):
     ("words", "complaint"),
     [(["import", "none.yaml"], "No such file"), (["export", "--out", "no/such/folder"], "No such")],
 )
-def test_a_file_that_cannot_be_opened_is_told_in_one_line(empty, words, complaint):
-    status, _, complaints = empty(*words)
+def test_a_file_that_cannot_be_opened_is_told_in_one_line(run, words, complaint):
+    status, _, complaints = run(*words)
     assert status == 1
     assert complaint in complaints
     assert complaints.count("\n") == 1
