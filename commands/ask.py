@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.asking import AssetId, about, opened, titled
+from commands.asking import AssetId, about, known_site, opened, titled
 from commands.show import AsJson, ago, iso, legible, show, when, yes_no
 from tracker.model import Asset
 from tracker.places import Site
 from tracker.ports import AssetFilter, Reader
-from tracker.queries import AssetStatus, NotLocated, asset_status, known_place
+from tracker.queries import AssetStatus, NotLocated, asset_status
 from tracker.whereabouts import Whereabouts
 
 
@@ -32,7 +32,7 @@ def assets(
     store, now = opened()
     with store.reading() as reader:
         if site is not None:
-            known_place(reader, "site", site)
+            known_site(reader, site)
         found = reader.assets(AssetFilter(search, class_, site), "", limit + 1)
         rows = [asset_row(asset, reader, now) for asset in found[:limit]]
     show(rows if as_json else [asset_words(row) for row in rows], as_json, "no asset is found")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Annotated
@@ -13,10 +13,10 @@ from commands.settings import load_settings
 from commands.show import UserError, when
 from tracker.places import Site
 from tracker.ports import AssetFilter, Reader, Store
-from tracker.queries import fresh
+from tracker.queries import UnknownPlace, fresh, known_place
 
 EVERY = 2**31 - 1  # rows: of what is shown as a whole
-COMPARED = 100  # ids that may have been meant
+COMPARED, DEVICES_COMPARED = 100, 1_000  # ids that may have been meant
 
 AssetId = Annotated[str, typer.Argument(help="Its id.", show_default=False)]
 Since = Annotated[
@@ -42,7 +42,8 @@ def about(asset: str) -> Iterator[tuple[Reader, int]]:
     store, now = opened()
     with fresh(store, asset, now) as reader:
         if reader.asset(asset) is None:
-            raise UserError(f"no asset {asset} is registered{_did_you_mean(reader, asset)}")
+            hint = did_you_mean(asset, _much_alike(reader, asset))
+            raise UserError(f"no asset {asset} is registered{hint}")
         yield reader, now
 
 
@@ -52,14 +53,41 @@ def period(since: int | None, until: int | None) -> None:
         raise UserError("--from lies after --to")
 
 
-def _did_you_mean(reader: Reader, asset: str) -> str:
-    """A hint at the ids most alike, among those that begin with as much of it as any does."""
+def known_site(reader: Reader, site: str) -> None:
+    """UserError where there never was a site of that id."""
+    try:
+        known_place(reader, "site", site)
+    except UnknownPlace as unknown:
+        raise UserError(f"{unknown}{did_you_mean(site, reader.layout().sites())}") from None
+
+
+def known_device(reader: Reader, device: str) -> None:
+    """UserError where no device of that id is registered."""
+    if reader.device(device) is None:
+        registered = (status.device.id for status in reader.device_list("", DEVICES_COMPARED))
+        hint = did_you_mean(device, registered)
+        raise UserError(
+            f"no device {device} is registered{hint or f'; run `retour device create {device}`'}"
+        )
+
+
+def did_you_mean(id: str, known: Iterable[str]) -> str:
+    """A hint at the ids most alike; empty where none is.
+
+    >>> did_you_mean("depto", ["depot", "hub"])
+    '; did you mean depot?'
+    """
+    alike = get_close_matches(id, [*known])
+    return f"; did you mean {' or '.join(alike)}?" if alike else ""
+
+
+def _much_alike(reader: Reader, asset: str) -> list[str]:
+    """Some of the assets whose ids begin with as much of this one as any does."""
     for length in range(len(asset), 1, -1):
         found = reader.assets(AssetFilter(text=asset[:length]), "", COMPARED)
         if found:
-            alike = get_close_matches(asset, [one.id for one in found])
-            return f"; did you mean {' or '.join(alike)}?" if alike else ""
-    return ""
+            return [one.id for one in found]
+    return []
 
 
 def titled(site: str | None, sites: Mapping[str, Site]) -> str | None:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from commands.asking import known_device
 from commands.settings import load_settings
 from commands.show import out
 from tracker.epc import tag_id
@@ -33,6 +34,7 @@ def asset_create(
         for epc in tag:
             bind_tag(tx, id, epc, act=act)
         for device in tracker:
+            known_device(tx, device)
             bind_device(tx, id, device, act=act)
     out.print(f"{id} is registered", soft_wrap=True)
     for epc in tag:

@@ -84,7 +84,7 @@ def key_revoke(id: str) -> None:
     """
     settings = load_settings()
     act = settings.act()
-    with settings.store(must_exist=True).writing() as tx:
+    with settings.store().writing() as tx:
         known = next((key for key in tx.api_keys() if key.id == id), None)
         if known is None or not tx.revoke_key(id, act.wall):
             raise UserError(f"there is no key {id} in force; see `retour key list`")

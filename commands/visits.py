@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.asking import EVERY, Since, Until, about, opened, period
+from commands.asking import EVERY, Since, Until, about, known_site, opened, period
 from commands.show import AsJson, UserError, iso, legible, show, when, yes_no
 from tracker import queries
 from tracker.places import Circle, Site
@@ -55,6 +55,7 @@ def inside(
     """
     store, _ = opened()
     with store.reading() as reader:
+        known_site(reader, site)
         if at is None:
             found = queries.inside_now(reader, site, "", EVERY)
         else:
@@ -81,6 +82,7 @@ def visits(
     elif site is not None and asset is None:
         store, _ = opened()
         with store.reading() as reader:
+            known_site(reader, site)
             found = queries.visits_to(reader, site, since, until, BEGINNING, EVERY)
         rows = [visit_row(one, site) for one in found]
     else:
