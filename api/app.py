@@ -29,6 +29,7 @@ from api import (
     zones,
 )
 from api.backend import Backend
+from api.bodies import only_json
 from api.etags import Conditional
 from api.feed import Feed
 from api.limits import Rate, RateLimited, SizeLimited
@@ -99,7 +100,7 @@ def create_app(
     _add_middleware(app, rate, clock)
     problems.handle_problems(app)
     for router in ROUTERS:
-        app.include_router(router, dependencies=[Depends(only_declared)])
+        app.include_router(router, dependencies=[Depends(only_declared), Depends(only_json)])
     return app
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
 from api.auth import TheCaller
@@ -14,6 +14,7 @@ from api.problems import EVERYWHERE, documented
 from api.times import Moment, Time
 from tracker import model, queries, registry
 from tracker.audit import Act
+from tracker.epc import tag_id
 from tracker.ports import Writer
 from tracker.queries import UnknownAsset
 from tracker.registry import BeforeEdge, Conflict, Unregistered
@@ -21,7 +22,19 @@ from tracker.registry import BeforeEdge, Conflict, Unregistered
 router = APIRouter(
     prefix="/v1/assets/{asset}/bindings", tags=["assets"], responses=documented(*EVERYWHERE)
 )
+TAG_RULE = (
+    "write its hexadecimal number, like 3374257BF40C0E400000162E, or its URN, like "
+    "urn:epc:id:grai:0614141.12345.5678"
+)
 _EXAMPLE: JsonDict = {"device": "trk-2", "since": "2026-01-05T08:00:00Z", "moves": True}
+
+
+def _tag(text: str) -> str:
+    try:
+        tag_id(text)
+    except ValueError:
+        raise ValueError(f"{text!r:.60} is no tag: {TAG_RULE}") from None
+    return text
 
 
 class Binding(BaseModel):
@@ -44,7 +57,7 @@ class BindingBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_EXAMPLE]})
 
-    tag: str | None = Field(
+    tag: Annotated[str, AfterValidator(_tag)] | None = Field(
         default=None,
         description="A tag, by its hexadecimal number or its URN.",
         examples=["3374257BF40C0E400000162E"],

@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from api.auth import InvalidKey, MissingKey, ScopeTooSmall
+from api.bodies import WrongMediaType, broken_json, unreadable
 from api.cursors import BadCursor
 from api.limits import TooLarge, TooMany
 from tracker.arrange import BadPlace
@@ -129,6 +130,12 @@ SORTS: Mapping[type[Exception], Sort] = {
     BeforeLog: Sort(410, "before-log", "The log does not reach so far back"),
     Outdated: Sort(412, "outdated", "It has been changed since"),
     TooLarge: Sort(413, "too-large", "The request is too large"),
+    WrongMediaType: Sort(
+        415,
+        "wrong-media-type",
+        "The body does not say that it is JSON",
+        {"Accept": "application/json"},
+    ),
     TooMany: Sort(429, "too-many-requests", "Too many requests", {"Retry-After": "1"}),
     ItemsRefused: Sort(409, "items-refused", "Some items are refused, so none is taken"),
     NoDecoder: Sort(501, "no-decoder", "Messages cannot be read here"),
@@ -207,7 +214,7 @@ def answer_to(error: Exception, path: str) -> JSONResponse:
     elif isinstance(error, BadValue):
         errors = [BadParameter(name=error.name, at=error.at, detail=error.detail)]
     elif isinstance(error, RequestValidationError):
-        errors = [_bad_parameter(one) for one in error.errors()]
+        errors = [_bad_parameter(one, error.body) for one in error.errors()]
         detail = "; ".join(f"{one.name}: {one.detail}" for one in errors)
     sort = sort._replace(headers={**sort.headers, **(getattr(error, "headers", None) or {})})
     return _answer(sort, detail, path, errors)
@@ -218,15 +225,21 @@ async def _known(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _of_http(request: Request, error: Exception) -> JSONResponse:
-    """The framework's own: no such route, no such method."""
+    """The framework's own: no such route, no such method; or a body that it cannot read."""
     assert isinstance(error, HTTPException)
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        fault = {"loc": ("body",), "msg": unreadable(error.__cause__)}
+        return answer_to(RequestValidationError([fault]), request.scope["path"])
     status = HTTPStatus(error.status_code)
     name = status.phrase.lower().replace(" ", "-")
     sort = Sort(error.status_code, name, status.phrase, error.headers or {})
     return _answer(sort, status.description or status.phrase, request.scope["path"])
 
 
-def _bad_parameter(error: Mapping[str, Any]) -> BadParameter:
+def _bad_parameter(error: Mapping[str, Any], body: Any) -> BadParameter:
+    if error.get("type") == "json_invalid":
+        (at, offset), why = error["loc"], error["ctx"]["error"]
+        return BadParameter(name=at, at=at, detail=broken_json(body, offset, why))
     at, *names = map(str, error["loc"])
     detail = error["msg"].removeprefix("Value error, ")
     return BadParameter(name=".".join(names) or at, at=at, detail=detail)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Response
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_validator
 from pydantic.config import JsonDict
 
 from api import arranged
@@ -13,7 +15,7 @@ from api.cursors import BadCursor, Cursor, Limit, Page
 from api.parameters import At, Expected, Since, SiteId, Until
 from api.problems import EVERYWHERE, documented
 from tracker.arrange import BadPlace
-from tracker.places import PlaceId, Site
+from tracker.places import Circle, PlaceId, Polygon, Site
 from tracker.queries import UnknownPlace
 from tracker.registry import BeforeEdge, Conflict, Outdated, Unregistered
 
@@ -35,6 +37,15 @@ class SiteBody(Site):
     id: PlaceId | None = Field(  # type: ignore[assignment]  # the path has said it
         default=None, description="Its id; left out, or as in the path.", examples=["depot"]
     )
+
+    @field_validator("geofence", mode="before")
+    @classmethod
+    def _of_one_kind(cls, fence: Any) -> Any:
+        """Read it as what it means to be: that it is none of the other kind is no fault."""
+        if fence is None:
+            return None
+        is_polygon = isinstance(fence, dict) and fence.keys() & {"polygon", "holes"}
+        return (Polygon if is_polygon else Circle).model_validate(fence)
 
 
 class SitePage(Page[Site]):

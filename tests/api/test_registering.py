@@ -231,7 +231,7 @@ def test_a_binding_ends_or_never_was(writer: Any, world: Any) -> None:
     [
         ("b", {"device": "trk"}, (404, "unknown-asset")),
         ("a", {"device": "nobody"}, (409, "unregistered")),
-        ("a", {"tag": "no tag"}, (409, "conflict")),
+        ("a", {"tag": "no tag"}, (422, "bad-value")),
         ("a", {"device": "trk", "since": 5, "until": 5}, (409, "conflict")),
         ("a", {"device": "trk", "tag": EPC}, (422, "bad-value")),
         ("a", {}, (422, "bad-value")),
