@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 
 from tracker.stores import schema
+from tracker.stores.postgresql_arrays import array
 from tracker.stores.sql import SQLITE as _SQLITE
 from tracker.stores.sql import Statements
 
@@ -67,7 +68,7 @@ def _columns(table: Table, *names: str) -> list[Column[Any]]:
 
 def _many(db: Connection, statement: str, values: Sequence[tuple[Any, ...]]) -> CursorResult[Any]:
     """Run a statement with one array for each column of the rows."""
-    return db.exec_driver_sql(statement, tuple(map(list, zip(*values, strict=True))))
+    return db.exec_driver_sql(statement, tuple(map(array, zip(*values, strict=True))))
 
 
 _b, _l, _v = schema.beliefs, schema.labels, schema.vitals

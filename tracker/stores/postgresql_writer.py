@@ -19,6 +19,7 @@ from tracker.ports import AssetFilter, Outbound
 from tracker.stores import rows, schema, sql
 from tracker.stores.cache import Cache
 from tracker.stores.partitions import Partitions
+from tracker.stores.postgresql_arrays import array
 from tracker.stores.reader import SqlReader
 from tracker.stores.writer import SqlWriter
 
@@ -117,8 +118,10 @@ class PostgresqlWriter(PostgresqlReader, SqlWriter):
         return super().beliefs(wanted)
 
     def _lock(self, table: Table, ids: set[str]) -> None:
-        wanted = select(table.c.id).where(table.c.id.in_(ids)).order_by(table.c.id)
-        self._db.execute(wanted.with_for_update(key_share=True))
+        self._db.exec_driver_sql(
+            f"SELECT id FROM {table.name} WHERE id = ANY(%s::text[]) ORDER BY id FOR NO KEY UPDATE",
+            (array(list(ids)),),
+        )
 
     def journal(self, entries: Sequence[Entry], recorded: int) -> None:
         # Until the commit: so lines appear in the order of their numbers.
@@ -129,6 +132,11 @@ class PostgresqlWriter(PostgresqlReader, SqlWriter):
         query = select(schema.outbox).order_by(schema.outbox.c.id).limit(limit)
         waiting = self._db.execute(query.with_for_update(skip_locked=True))
         return [Outbound(*row) for row in waiting]
+
+    def _digests(self, table: Table, keys: Iterable[bytes]) -> dict[bytes, bytes]:
+        query = f"SELECT key, digest FROM {table.name} WHERE key = ANY(%s::bytea[])"
+        found = self._db.exec_driver_sql(query, (array(list(keys)),))
+        return {bytes(row.key): bytes(row.digest) for row in found}
 
     def held(self, observations: Sequence[Observation]) -> dict[bytes, bytes]:
         return self._digests(schema.quarantine, (o.key for o in observations))
