@@ -237,7 +237,8 @@ class Reader(Protocol):
         """How many messages of these boots, of whatever device, have something in the log."""
 
     def broken_links(self) -> int:
-        """How many journal lines supersede a line that is not an earlier one of their asset."""
+        """How many journal lines correct something without naming an earlier line of their
+        asset."""
 
     def journal_after(self, number: int, limit: int) -> list[Line]:
         """Lines of the journal after a number, in the order in which they were written."""

@@ -31,12 +31,13 @@ class Again(NamedTuple):
 def retry_letters(
     tx: Writer, numbers: Sequence[int], decode: Decode, policy: StampPolicy, act: Act
 ) -> Again:
-    """Read dead letters again, and record what can be read now. What cannot stays."""
+    """Read dead letters again, and record what can be read now. What cannot, and what comes
+    from devices that nobody registered, stays."""
     stored = refused = 0
     letters = tx.letters_by_number(numbers)
     for number, letter in letters:
         message = _read_again(letter, decode)
-        if message is None:
+        if message is None or not tx.devices([message.device]):
             refused += 1
             continue
         tx.bury([number])

@@ -92,6 +92,7 @@ def test_what_is_receipted_but_missing_is_found(lived_in, fault, missing):
     [
         "UPDATE journal SET supersedes = 99 WHERE supersedes IS NOT NULL",
         "UPDATE journal SET supersedes = id WHERE supersedes IS NOT NULL",
+        "UPDATE journal SET supersedes = NULL",
         "UPDATE journal SET asset = 'A9' WHERE supersedes IS NULL",
     ],
 )

@@ -149,7 +149,8 @@ class LogReads(sql.Speaks):
         query = (
             select(func.count())
             .select_from(newer.outerjoin(older, sound))
-            .where(newer.c.supersedes.is_not(None), older.c.id.is_(None))
+            .where(newer.c.supersedes.is_not(None) | newer.c.kind.like("%.corrected"))
+            .where(older.c.id.is_(None))
         )
         return self._db.scalar(query) or 0
 
