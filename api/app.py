@@ -15,6 +15,7 @@ from api import (
     bindings,
     bulk,
     dead_letters,
+    described,
     devices,
     health,
     keys,
@@ -61,14 +62,14 @@ ROUTERS = (
     stream.router,
     audit.router,
     keys.router,
-    health.router,
 )
+WATCHED = health.router  # without a key
 
 
 class _Documented(FastAPI):
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
-            problems.declare_media_type(super().openapi())
+            described.complete(super().openapi())
         assert self.openapi_schema is not None
         return self.openapi_schema
 
@@ -99,8 +100,11 @@ def create_app(
     app.state.feed = Feed(store)
     _add_middleware(app, rate, clock)
     problems.handle_problems(app)
+    guards = [Depends(only_declared), Depends(only_json)]
+    everywhere = problems.documented(*problems.EVERYWHERE)
     for router in ROUTERS:
-        app.include_router(router, dependencies=[Depends(only_declared), Depends(only_json)])
+        app.include_router(router, dependencies=guards, responses=everywhere)
+    app.include_router(WATCHED, dependencies=guards)
     return app
 
 

@@ -14,22 +14,28 @@ from api.answers import BeliefPage, created
 from api.arranged import listing_of
 from api.auth import TheCaller
 from api.bindings import Binding
-from api.cursors import BadCursor, Cursor, Limit, cut
-from api.etags import show_version
+from api.cursors import Cursor, Limit, cut
+from api.etags import TAGGED, show_version
 from api.parameters import AsOf, AssetId, Expected
 from api.places import Location, Place
-from api.problems import EVERYWHERE, BadValue, documented
+from api.problems import BadValue, documented
 from api.times import Time
 from tracker import model, queries, registry, world
 from tracker.places import Name, PlaceId
 from tracker.ports import AssetFilter
 from tracker.queries import BeforeLog, NotLocated, UnknownAsset, UnknownPlace
-from tracker.registry import Conflict, Outdated, Unregistered
+from tracker.registry import Conflict, Unregistered
 
-router = APIRouter(prefix="/v1/assets", tags=["assets"], responses=documented(*EVERYWHERE))
+router = APIRouter(prefix="/v1/assets", tags=["assets"])
 
 _assets = listing_of("assets")
 _EXTERNAL = "/by-external-id/{system}/{external_id:path}"
+_NEW = {
+    "headers": {
+        "Location": {"description": "The path of the new asset.", "schema": {"type": "string"}},
+        **TAGGED["headers"],
+    }
+}
 _WHOLE: JsonDict = {
     "class": "pallet",
     "name": "Blue 7",
@@ -172,6 +178,9 @@ class Asset(BaseModel):
     )
 
 
+_CREATED: dict[int | str, dict[str, Any]] = {201: created(Asset)[201] | _NEW}
+
+
 class AssetDetail(Asset):
     """An asset, and what is known of it."""
 
@@ -187,7 +196,7 @@ class AssetPage(BeliefPage[Asset]):
     """Assets by id, or, where words are searched for, as they were registered."""
 
 
-@router.get("", responses=documented(BadCursor, UnknownPlace))
+@router.get("", responses=documented(UnknownPlace))
 def list_assets(
     caller: TheCaller,
     q: Annotated[
@@ -237,7 +246,7 @@ def list_assets(
 @router.post(
     "",
     status_code=201,
-    responses=documented(Conflict, Unregistered),
+    responses=documented(Conflict, Unregistered) | {201: _NEW},
 )
 def create_asset(caller: TheCaller, response: Response, body: NewAsset) -> Asset:
     """Register an asset; a conflict where there is one of that id."""
@@ -262,7 +271,7 @@ def get_asset_by_external_id(
 
 @router.put(
     _EXTERNAL,
-    responses=created(Asset) | documented(Conflict, Unregistered, Outdated),
+    responses=_CREATED | documented(Conflict, Unregistered),
 )
 def upsert_asset(
     caller: TheCaller,
@@ -304,7 +313,7 @@ def get_asset(
     )
 
 
-@router.put("/{asset}", responses=created(Asset) | documented(Conflict, Unregistered, Outdated))
+@router.put("/{asset}", responses=_CREATED | documented(Conflict, Unregistered))
 def put_asset(
     caller: TheCaller, response: Response, asset: AssetId, body: AssetBody, expected: Expected
 ) -> Asset:
@@ -315,7 +324,7 @@ def put_asset(
     return _saved(response, saved, known)
 
 
-@router.patch("/{asset}", responses=documented(UnknownAsset, Conflict, Unregistered, Outdated))
+@router.patch("/{asset}", responses=documented(UnknownAsset, Conflict, Unregistered))
 def patch_asset(
     caller: TheCaller, response: Response, asset: AssetId, body: AssetPatch, expected: Expected
 ) -> Asset:

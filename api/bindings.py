@@ -10,7 +10,7 @@ from pydantic.config import JsonDict
 
 from api.auth import TheCaller
 from api.parameters import AssetId, Since
-from api.problems import EVERYWHERE, documented
+from api.problems import documented
 from api.times import Moment, Time
 from tracker import model, queries, registry
 from tracker.audit import Act
@@ -19,9 +19,7 @@ from tracker.ports import Writer
 from tracker.queries import UnknownAsset
 from tracker.registry import BeforeEdge, Conflict, Unregistered
 
-router = APIRouter(
-    prefix="/v1/assets/{asset}/bindings", tags=["assets"], responses=documented(*EVERYWHERE)
-)
+router = APIRouter(prefix="/v1/assets/{asset}/bindings", tags=["assets"])
 TAG_RULE = (
     "write its hexadecimal number, like 3374257BF40C0E400000162E, or its URN, like "
     "urn:epc:id:grai:0614141.12345.5678"
@@ -86,6 +84,11 @@ class BindingBody(BaseModel):
         if (self.tag is None) == (self.device is None):
             raise ValueError("give either `tag` or `device`")
         return self
+
+    @property
+    def subject(self) -> str:
+        """The tag's id, or the device."""
+        return self.device or tag_id(self.tag or "")
 
     def make(self, tx: Writer, asset: str, act: Act) -> None:
         """Bind. Raises Conflict, Unregistered, BeforeEdge."""

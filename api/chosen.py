@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from api.auth import Caller
 from api.cursors import RowNumber
+from tracker.audit import Act
+from tracker.ports import Reader, Writer
 from tracker.second_look import Again
 
 AT_MOST = 1_000
 AT_ONCE = 100  # in one transaction: the gateway waits for it
-Numbers = Callable[[int | None, int], Sequence[int]]
-"""Lists numbers, newest first: those before a number (None: all), up to so many."""
+Lister = Callable[[int | None, int, str | None, str | None], Sequence[tuple[int, Any]]]
+"""Lists things with their numbers, newest first: those before a number (None: all), up to so
+many, of a device and for a reason (None: any)."""
 
 
 class Chosen(BaseModel):
@@ -55,27 +59,43 @@ class Outcome(BaseModel):
     )
 
 
-def each(chosen: Chosen, matching: Numbers, act: Callable[[Sequence[int]], Again]) -> Outcome:
-    """Act on what is chosen, some at once, and sum up."""
-    numbers, following = _numbers(chosen, matching)
-    done = [act(some) for some in _some(numbers)]
+def deal(
+    caller: Caller,
+    chosen: Chosen,
+    lister: Callable[[Reader], Lister],
+    do: Callable[[Writer, Sequence[int], Act], Again],
+) -> Outcome:
+    """Do something with what is chosen, some at once, and sum up."""
+    numbers, following = _numbers(caller, chosen, lister)
+    done = []
+    for some in _some(numbers):
+        with caller.writing() as (tx, act):
+            done.append(do(tx, some, act))
     found, stored, refused = map(sum, zip(*done, strict=True)) if done else (0, 0, 0)
     return Outcome(found=found, stored=stored, refused=refused, next=following)
 
 
-def _numbers(chosen: Chosen, matching: Numbers) -> tuple[list[int], int | None]:
+def _numbers(
+    caller: Caller, chosen: Chosen, lister: Callable[[Reader], Lister]
+) -> tuple[list[int], int | None]:
     """The numbers of what is chosen, and from where on to continue."""
+
+    def page(before: int | None, limit: int) -> list[int]:
+        with caller.reading("write") as reader:
+            found = lister(reader)(before, limit, chosen.device, chosen.reason)
+        return [number for number, _ in found]
+
     if chosen.ids is not None:
         return sorted(set(chosen.ids)), None
     numbers: list[int] = []
     before = chosen.before
     while len(numbers) < AT_MOST:
-        page = matching(before, AT_ONCE)
-        numbers += page
-        if len(page) < AT_ONCE:
+        some = page(before, AT_ONCE)
+        numbers += some
+        if len(some) < AT_ONCE:
             return sorted(numbers), None
-        before = page[-1]
-    return sorted(numbers), before if matching(before, 1) else None
+        before = some[-1]
+    return sorted(numbers), before if page(before, 1) else None
 
 
 def _some(numbers: Sequence[int]) -> Iterator[Sequence[int]]:

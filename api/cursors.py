@@ -80,6 +80,9 @@ Cursor = Annotated[
 Limit = Annotated[
     int, Query(ge=1, le=1_000, description="How many items a page has at most.", examples=[100])
 ]
+PlacesLimit = Annotated[
+    int, Query(ge=1, le=10_000, description="How many places a page has at most.", examples=[1000])
+]
 
 
 def cut(rows: Sequence[T], limit: int) -> tuple[Sequence[T], T | None]:

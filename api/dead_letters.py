@@ -10,18 +10,18 @@ from typing import Annotated, Literal, NamedTuple
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field, TypeAdapter
 
-from api.auth import Caller, TheCaller
+from api.auth import TheCaller
 from api.backend import TheBackend
-from api.chosen import Chosen, Numbers, Outcome, each
-from api.cursors import BadCursor, Cursor, Limit, Listing, Page, RowNumber, cut
-from api.problems import EVERYWHERE, NoDecoder, documented
+from api.chosen import Chosen, Lister, Outcome, deal
+from api.cursors import Cursor, Limit, Listing, Page, RowNumber, cut
+from api.problems import NoDecoder, documented
 from api.times import Time
+from tracker.audit import Act
 from tracker.model import DeadLetter as Letter
+from tracker.ports import Reader, Writer
 from tracker.second_look import Again, discard_letters, retry_letters
 
-router = APIRouter(
-    prefix="/v1/dead-letters", tags=["what went wrong"], responses=documented(*EVERYWHERE)
-)
+router = APIRouter(prefix="/v1/dead-letters", tags=["what went wrong"])
 
 SHOWN = 4 * 1024  # bytes of a payload
 _letters = Listing("dead-letters", TypeAdapter(tuple[str, RowNumber]))
@@ -55,7 +55,7 @@ class DeadLetterPage(Page[DeadLetter]):
     """Dead letters, newest first."""
 
 
-@router.get("", responses=documented(BadCursor))
+@router.get("")
 def list_dead_letters(
     caller: TheCaller,
     device: Annotated[
@@ -85,31 +85,20 @@ def retry_dead_letters(caller: TheCaller, backend: TheBackend, chosen: Chosen) -
     if decode is None:
         raise NoDecoder
 
-    def retry(numbers: Sequence[int]) -> Again:
-        with caller.writing() as (tx, act):
-            return retry_letters(tx, numbers, decode, backend.policy, act)
+    def retry(tx: Writer, numbers: Sequence[int], act: Act) -> Again:
+        return retry_letters(tx, numbers, decode, backend.policy, act)
 
-    return each(chosen, _matching(caller, chosen), retry)
+    return deal(caller, chosen, _lister, retry)
 
 
 @router.post("/discard")
 def discard_dead_letters(caller: TheCaller, chosen: Chosen) -> Outcome:
     """Throw dead letters away, for good."""
-
-    def discard(numbers: Sequence[int]) -> Again:
-        with caller.writing() as (tx, act):
-            return discard_letters(tx, numbers, act)
-
-    return each(chosen, _matching(caller, chosen), discard)
+    return deal(caller, chosen, _lister, discard_letters)
 
 
-def _matching(caller: Caller, chosen: Chosen) -> Numbers:
-    def numbers(before: int | None, limit: int) -> list[int]:
-        with caller.reading("write") as reader:
-            page = reader.dead_letters(before, limit, chosen.device, chosen.reason)
-        return [number for number, _ in page]
-
-    return numbers
+def _lister(reader: Reader) -> Lister:
+    return reader.dead_letters
 
 
 class Shown(NamedTuple):

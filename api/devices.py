@@ -14,10 +14,10 @@ from pydantic.config import JsonDict
 from api.answers import created
 from api.arranged import listing_of
 from api.auth import TheCaller
-from api.cursors import BadCursor, Cursor, Limit, Page, cut
-from api.etags import show_version
+from api.cursors import Cursor, Limit, Page, cut
+from api.etags import TAGGED, show_version
 from api.parameters import DeviceName, Expected
-from api.problems import EVERYWHERE, documented
+from api.problems import documented
 from api.times import Time
 from tracker import model, queries, registry
 from tracker.places import Name, Seconds
@@ -25,10 +25,10 @@ from tracker.ports import DeviceStatus, Reader
 from tracker.queries import UnknownDevice
 from tracker.receipts import Progress
 from tracker.record import UNKNOWN_DEVICE
-from tracker.registry import Conflict, Outdated
+from tracker.registry import Conflict
 from tracker.world import Word
 
-router = APIRouter(prefix="/v1/devices", tags=["devices"], responses=documented(*EVERYWHERE))
+router = APIRouter(prefix="/v1/devices", tags=["devices"])
 
 BOOTS_AT_MOST = 10
 PAGE = 1_000
@@ -167,7 +167,7 @@ class StrangerPage(Page[Stranger]):
     """Unknown devices by id."""
 
 
-@router.get("", responses=documented(BadCursor))
+@router.get("")
 def list_devices(
     caller: TheCaller,
     silent: Annotated[
@@ -197,7 +197,7 @@ def list_devices(
     )
 
 
-@router.get("/unknown", responses=documented(BadCursor))
+@router.get("/unknown")
 def list_unknown_devices(
     caller: TheCaller, limit: Limit = 100, cursor: Cursor = None
 ) -> StrangerPage:
@@ -223,7 +223,7 @@ def get_device(caller: TheCaller, response: Response, device: DeviceName) -> Dev
     return DeviceDetail(**_detail(status, caller.now()))
 
 
-@router.put("/{device}", responses=created(DeviceChange) | documented(Conflict, Outdated))
+@router.put("/{device}", responses=created(DeviceChange) | documented(Conflict))
 def put_device(
     caller: TheCaller,
     response: Response,
@@ -244,7 +244,11 @@ def put_device(
     return DeviceChange(**_detail(status, caller.now()), adopted=adopted)
 
 
-@router.post("/{device}/adopt", status_code=201, responses=documented(UnknownDevice, Conflict))
+@router.post(
+    "/{device}/adopt",
+    status_code=201,
+    responses=documented(UnknownDevice, Conflict) | {201: TAGGED},
+)
 def adopt_device(
     caller: TheCaller,
     response: Response,

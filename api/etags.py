@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from hashlib import blake2b
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Header, Response
 from starlette.datastructures import Headers, MutableHeaders
@@ -19,6 +19,23 @@ DIGESTED_AT_MOST = 1024 * 1024  # bytes of an answer
 _TAG = re.compile(r'(?:W/)?("[^"]*")')
 _VERSION = re.compile(r'^"([0-9]{1,18})(?:\.[0-9a-f]+)?"$')
 NO_VERSION = -1  # fits no thing at all
+TAGGED: dict[str, Any] = {
+    "headers": {
+        "ETag": {
+            "description": "What tells this answer from others, the version of the thing included.",
+            "schema": {"type": "string"},
+        }
+    }
+}
+"""What OpenAPI says of an answer with an ETag."""
+KNOWN: dict[str, Any] = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "ETags of answers that the client has: 304 where one of them is this one.",
+    "schema": {"type": "string", "examples": ['"3.9f0a01c2d4e6a8b0"']},
+}
+"""What OpenAPI says of the header of a conditional question."""
 
 
 def show_version(response: Response, version: int) -> None:
@@ -40,6 +57,7 @@ def expected_version(
     if_match: Annotated[
         str | None,
         Header(
+            alias="If-Match",
             description="The ETag of what is to be changed: refused (412) where it has another "
             "one by now. `*`: whatever there is.",
             examples=['"3"'],
@@ -47,7 +65,11 @@ def expected_version(
     ] = None,
     if_none_match: Annotated[
         str | None,
-        Header(description="`*`: only where there is nothing yet.", examples=["*"]),
+        Header(
+            alias="If-None-Match",
+            description="`*`: only where there is nothing yet.",
+            examples=["*"],
+        ),
     ] = None,
 ) -> int | None:
     """The version that a change expects, for `Depends`; None: any, 0: that there is nothing."""

@@ -10,14 +10,14 @@ from fastapi import APIRouter, Query, Request, Response
 from api.answers import FEATURES, LINK, link_next
 from api.arranged import listing_of
 from api.auth import TheCaller
-from api.cursors import BadCursor, Cursor, cut
-from api.problems import EVERYWHERE, BadValue, documented
+from api.cursors import Cursor, PlacesLimit, cut
+from api.problems import BadValue
 from tracker.fold import Belief
 from tracker.geofence import Box
 from tracker.geojson import GEOJSON_TYPE, place_feature
 from tracker.times import iso
 
-router = APIRouter(prefix="/v1/locations", tags=["assets"], responses=documented(*EVERYWHERE))
+router = APIRouter(prefix="/v1/locations", tags=["assets"])
 
 _locations = listing_of("locations")
 RULE = "write west,south,east,north in degrees, like 4.3,51.8,4.6,52.0"
@@ -28,7 +28,6 @@ RULE = "write west,south,east,north in degrees, like 4.3,51.8,4.6,52.0"
     response_class=Response,
     responses={
         200: {"content": {GEOJSON_TYPE: {"schema": FEATURES}}, "headers": {"Link": LINK}},
-        **documented(BadCursor),
     },
 )
 def list_locations(
@@ -42,10 +41,7 @@ def list_locations(
             examples=["4.3,51.8,4.6,52.0"],
         ),
     ] = "-180,-90,180,90",
-    limit: Annotated[
-        int,
-        Query(ge=1, le=10_000, description="How many places a page has at most.", examples=[1000]),
-    ] = 1_000,
+    limit: PlacesLimit = 1_000,
     cursor: Cursor = None,
 ) -> Response:
     """Where the assets are that were last seen within a box, by asset, as GeoJSON."""

@@ -43,51 +43,48 @@ def _unknown(name: str, known: list[str]) -> str:
     return f"there is no parameter `{name:.60}` here{hint}; {there_are}"
 
 
+def _moment(description: str, example: str, alias: str | None = None) -> Any:
+    return Query(alias=alias, description=description, examples=[example])
+
+
 At = Annotated[
     Moment | None,
-    Query(
-        description="As it was at this event time: ISO 8601 with an offset, or epoch ms. Left "
-        "out: as it is.",
-        examples=["2026-01-05T08:00:00Z"],
+    _moment(
+        "As it was at this event time: ISO 8601 with an offset, or epoch ms. Left out: as it is.",
+        "2026-01-05T08:00:00Z",
     ),
 ]
 AsOf = Annotated[
     Moment | None,
-    Query(
-        description="What was known at this time, of what had come in by then and with the "
-        "configuration of then: ISO 8601 with an offset, or epoch ms. Left out: what is known.",
-        examples=["2026-01-05T12:00:00Z"],
+    _moment(
+        "What was known at this time, of what had come in by then and with the configuration of "
+        "then: ISO 8601 with an offset, or epoch ms. Left out: what is known.",
+        "2026-01-05T12:00:00Z",
     ),
 ]
 Since = Annotated[
     Moment | None,
-    Query(
-        description="From this event time on: ISO 8601 with an offset, or epoch ms. Left out: "
-        "from always.",
-        examples=["2026-01-01T00:00:00Z"],
+    _moment(
+        "From this event time on: ISO 8601 with an offset, or epoch ms. Left out: from always.",
+        "2026-01-01T00:00:00Z",
     ),
 ]
 Until = Annotated[
     Moment | None,
-    Query(
-        description="Up to, not at, this event time. Left out: for ever.",
-        examples=["2027-01-01T00:00:00Z"],
-    ),
+    _moment("Up to, not at, this event time. Left out: for ever.", "2027-01-01T00:00:00Z"),
 ]
 From = Annotated[
     Moment | None,
-    Query(
+    _moment(
+        "From this event time on: ISO 8601 with an offset, or epoch ms.",
+        "2026-01-05T08:00:00Z",
         alias="from",
-        description="From this event time on: ISO 8601 with an offset, or epoch ms.",
-        examples=["2026-01-05T08:00:00Z"],
     ),
 ]
 To = Annotated[
     Moment | None,
-    Query(
-        alias="to",
-        description="Up to, not at, this event time: written like `from`.",
-        examples=["2026-01-06T08:00:00Z"],
+    _moment(
+        "Up to, not at, this event time: written like `from`.", "2026-01-06T08:00:00Z", alias="to"
     ),
 ]
 

@@ -10,17 +10,16 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field, TypeAdapter
 
 from api.auth import Caller, TheCaller
-from api.chosen import Chosen, Numbers, Outcome, each
-from api.cursors import BadCursor, Cursor, Limit, Listing, Page, RowNumber, cut
-from api.problems import EVERYWHERE, documented
+from api.chosen import Chosen, Lister, Outcome, deal
+from api.cursors import Cursor, Limit, Listing, Page, RowNumber, cut
 from api.times import Time
 from tracker import model
+from tracker.audit import Act
 from tracker.model import Kind
+from tracker.ports import Reader, Writer
 from tracker.second_look import Again, discard_held, retry_held
 
-router = APIRouter(
-    prefix="/v1/quarantine", tags=["what went wrong"], responses=documented(*EVERYWHERE)
-)
+router = APIRouter(prefix="/v1/quarantine", tags=["what went wrong"])
 
 _held = Listing("quarantine", TypeAdapter(tuple[str, RowNumber]))
 
@@ -62,7 +61,7 @@ class QuarantinePage(Page[Quarantined]):
     """Observations held back, newest first."""
 
 
-@router.get("", responses=documented(BadCursor))
+@router.get("")
 def list_quarantine(
     caller: TheCaller,
     device: Annotated[
@@ -103,28 +102,18 @@ def believe_quarantine(caller: TheCaller, chosen: Chosen) -> Outcome:
 def discard_quarantine(caller: TheCaller, chosen: Chosen) -> Outcome:
     """Throw away what is held back, for good."""
 
-    def discard(numbers: Sequence[int]) -> Again:
-        with caller.writing() as (tx, act):
-            return discard_held(tx, numbers, act)
-
-    return each(chosen, _matching(caller, chosen), discard)
+    return deal(caller, chosen, _lister, discard_held)
 
 
 def _retry(caller: Caller, chosen: Chosen, *, believe: bool) -> Outcome:
-    def retry(numbers: Sequence[int]) -> Again:
-        with caller.writing() as (tx, act):
-            return retry_held(tx, numbers, caller.policy, act, believe=believe)
+    def retry(tx: Writer, numbers: Sequence[int], act: Act) -> Again:
+        return retry_held(tx, numbers, caller.policy, act, believe=believe)
 
-    return each(chosen, _matching(caller, chosen), retry)
+    return deal(caller, chosen, _lister, retry)
 
 
-def _matching(caller: Caller, chosen: Chosen) -> Numbers:
-    def numbers(before: int | None, limit: int) -> list[int]:
-        with caller.reading("write") as reader:
-            page = reader.held_back(before, limit, chosen.device, chosen.reason)
-        return [number for number, _ in page]
-
-    return numbers
+def _lister(reader: Reader) -> Lister:
+    return reader.held_back
 
 
 def _quarantined(number: int, held: model.Quarantined) -> Quarantined:

@@ -9,15 +9,15 @@ from pydantic.config import JsonDict
 from api import arranged
 from api.answers import created
 from api.auth import TheCaller
-from api.cursors import BadCursor, Cursor, Limit, Page
+from api.cursors import Cursor, Limit, Page
 from api.parameters import At, Expected, ReaderId, Since, Until
-from api.problems import EVERYWHERE, documented
+from api.problems import documented
 from tracker.arrange import BadPlace
 from tracker.places import DeviceId, Reader
 from tracker.queries import UnknownPlace
-from tracker.registry import BeforeEdge, Outdated, Unregistered
+from tracker.registry import BeforeEdge, Unregistered
 
-router = APIRouter(prefix="/v1/readers", tags=["readers"], responses=documented(*EVERYWHERE))
+router = APIRouter(prefix="/v1/readers", tags=["readers"])
 
 _readers = arranged.listing_of("readers")
 _EXAMPLE: JsonDict = {"antennas": {"1": "z_inspection"}, "mode": "portal"}
@@ -45,7 +45,7 @@ class ReaderChange(arranged.Change[Reader]):
     """What came of a reader's change."""
 
 
-@router.get("", responses=documented(BadCursor))
+@router.get("")
 def list_readers(
     caller: TheCaller, at: At = None, limit: Limit = 100, cursor: Cursor = None
 ) -> ReaderPage:
@@ -63,7 +63,7 @@ def get_reader(caller: TheCaller, response: Response, reader: ReaderId) -> Reade
 
 @router.put(
     "/{reader}",
-    responses=created(ReaderChange) | documented(Unregistered, BadPlace, BeforeEdge, Outdated),
+    responses=created(ReaderChange) | documented(Unregistered, BadPlace, BeforeEdge),
 )
 def put_reader(
     caller: TheCaller,
@@ -81,7 +81,7 @@ def put_reader(
     return ReaderChange(**arranged.put(caller, response, value, since, until, expected))
 
 
-@router.delete("/{reader}", responses=documented(UnknownPlace, BeforeEdge, Outdated))
+@router.delete("/{reader}", responses=documented(UnknownPlace, BeforeEdge))
 def delete_reader(
     caller: TheCaller,
     response: Response,

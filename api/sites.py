@@ -11,15 +11,15 @@ from pydantic.config import JsonDict
 from api import arranged
 from api.answers import created
 from api.auth import TheCaller
-from api.cursors import BadCursor, Cursor, Limit, Page
+from api.cursors import Cursor, Limit, Page
 from api.parameters import At, Expected, Since, SiteId, Until
-from api.problems import EVERYWHERE, documented
+from api.problems import documented
 from tracker.arrange import BadPlace
 from tracker.places import Circle, PlaceId, Polygon, Site
 from tracker.queries import UnknownPlace
-from tracker.registry import BeforeEdge, Conflict, Outdated, Unregistered
+from tracker.registry import BeforeEdge, Conflict, Unregistered
 
-router = APIRouter(prefix="/v1/sites", tags=["sites"], responses=documented(*EVERYWHERE))
+router = APIRouter(prefix="/v1/sites", tags=["sites"])
 
 _sites = arranged.listing_of("sites")
 _EXAMPLE: JsonDict = {
@@ -60,7 +60,7 @@ class SiteChange(arranged.Change[Site]):
     """What came of a site's change."""
 
 
-@router.get("", responses=documented(BadCursor))
+@router.get("")
 def list_sites(
     caller: TheCaller, at: At = None, limit: Limit = 100, cursor: Cursor = None
 ) -> SitePage:
@@ -78,7 +78,7 @@ def get_site(caller: TheCaller, response: Response, site: SiteId) -> SiteHistory
 
 @router.put(
     "/{site}",
-    responses=created(SiteChange) | documented(Unregistered, BadPlace, BeforeEdge, Outdated),
+    responses=created(SiteChange) | documented(Unregistered, BadPlace, BeforeEdge),
 )
 def put_site(
     caller: TheCaller,
@@ -96,7 +96,7 @@ def put_site(
     return SiteChange(**arranged.put(caller, response, value, since, until, expected))
 
 
-@router.delete("/{site}", responses=documented(UnknownPlace, Conflict, BeforeEdge, Outdated))
+@router.delete("/{site}", responses=documented(UnknownPlace, Conflict, BeforeEdge))
 def delete_site(
     caller: TheCaller, response: Response, site: SiteId, expected: Expected, since: Since = None
 ) -> SiteChange:

@@ -20,7 +20,7 @@ from api import feed as feeds
 from api.auth import Caller, InvalidKey, ScopeTooSmall, TheCaller
 from api.cursors import BadCursor
 from api.feed import Event, Feed, Page, Position, start
-from api.problems import EVERYWHERE, TooManyStreams, documented
+from api.problems import TooManyStreams, documented
 from tracker.ports import StoreUnavailable
 from tracker.queries import UnknownAsset, UnknownPlace, known_asset, known_place
 
@@ -70,7 +70,7 @@ class Wanted(NamedTuple):
     "",
     response_class=Response,
     responses={
-        **documented(*EVERYWHERE, UnknownAsset, UnknownPlace, BadCursor, TooManyStreams),
+        **documented(UnknownAsset, UnknownPlace, BadCursor, StoreUnavailable, TooManyStreams),
         200: {
             "description": "Events, as they happen, until the client goes away",
             "content": {MEDIA_TYPE: {"schema": {"type": "string"}, "example": EXAMPLE.decode()}},

@@ -11,16 +11,16 @@ from pydantic import Field, TypeAdapter
 
 from api.answers import FEATURES, LINK, link_next
 from api.auth import TheCaller
-from api.cursors import BadCursor, Cursor, Listing, Page, cut
+from api.cursors import Cursor, Listing, Page, PlacesLimit, cut
 from api.parameters import AssetId, From, To, refuse_backwards
 from api.places import Place
-from api.problems import EVERYWHERE, documented
+from api.problems import documented
 from api.times import MS_AT_MOST
 from tracker import fold, queries, tracks, whereabouts
 from tracker.geojson import CSV_TYPE, GEOJSON_TYPE, csv_rows, track_features
 from tracker.queries import UnknownAsset
 
-router = APIRouter(prefix="/v1/assets", tags=["assets"], responses=documented(*EVERYWHERE))
+router = APIRouter(prefix="/v1/assets", tags=["assets"])
 
 _Ms = Annotated[int, Field(ge=-MS_AT_MOST, le=MS_AT_MOST)]
 _Key = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
@@ -50,7 +50,7 @@ class Track(Page[Place]):
 @router.get(
     "/{asset}/track",
     response_model=Track,
-    responses=_CONTENT | documented(UnknownAsset, BadCursor),
+    responses=_CONTENT | documented(UnknownAsset),
 )
 def get_asset_track(
     caller: TheCaller,
@@ -75,10 +75,7 @@ def get_asset_track(
             examples=[25],
         ),
     ] = None,
-    limit: Annotated[
-        int,
-        Query(ge=1, le=10_000, description="How many places a page has at most.", examples=[1000]),
-    ] = 1_000,
+    limit: PlacesLimit = 1_000,
     cursor: Cursor = None,
 ) -> Response:
     """Where an asset was, by event time: from its fixes, and from reads by fixed readers."""

@@ -9,16 +9,16 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from api.answers import BeliefPage
 from api.auth import TheCaller
-from api.cursors import BadCursor, Cursor, Limit, Listing, Page, cut
+from api.cursors import Cursor, Limit, Listing, Page, cut
 from api.parameters import AssetId, At, From, SiteId, To, refuse_backwards
-from api.problems import EVERYWHERE, documented
+from api.problems import documented
 from api.times import MS_AT_MOST, Time
 from tracker import queries
 from tracker.ports import Position
 from tracker.queries import Inside, UnknownAsset, UnknownPlace
 from tracker.whereabouts import Moment
 
-router = APIRouter(prefix="/v1", tags=["visits"], responses=documented(*EVERYWHERE))
+router = APIRouter(prefix="/v1", tags=["visits"])
 
 _Ms = Annotated[int, Field(ge=-MS_AT_MOST, le=MS_AT_MOST)]
 _Moment = tuple[_Ms, Annotated[str, Field(pattern="^[0-9a-f]{32}$")]]
@@ -79,7 +79,7 @@ class GuestPage(BeliefPage[Guest]):
     """Visits to a site."""
 
 
-@router.get("/assets/{asset}/visits", responses=documented(UnknownAsset, BadCursor))
+@router.get("/assets/{asset}/visits", responses=documented(UnknownAsset))
 def list_asset_visits(
     caller: TheCaller, asset: AssetId, limit: Limit = 100, cursor: Cursor = None
 ) -> VisitPage:
@@ -99,7 +99,7 @@ def list_asset_visits(
     )
 
 
-@router.get("/sites/{site}/inside", responses=documented(UnknownPlace, BadCursor))
+@router.get("/sites/{site}/inside", responses=documented(UnknownPlace))
 def list_inside(
     caller: TheCaller, site: SiteId, at: At = None, limit: Limit = 100, cursor: Cursor = None
 ) -> GuestPage:
@@ -120,7 +120,7 @@ def list_inside(
     )
 
 
-@router.get("/sites/{site}/visits", responses=documented(UnknownPlace, BadCursor))
+@router.get("/sites/{site}/visits", responses=documented(UnknownPlace))
 def list_site_visits(
     caller: TheCaller,
     site: SiteId,

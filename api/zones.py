@@ -9,15 +9,15 @@ from pydantic.config import JsonDict
 from api import arranged
 from api.answers import created
 from api.auth import TheCaller
-from api.cursors import BadCursor, Cursor, Limit, Page
+from api.cursors import Cursor, Limit, Page
 from api.parameters import At, Expected, Since, Until, ZoneId
-from api.problems import EVERYWHERE, documented
+from api.problems import documented
 from tracker.arrange import BadPlace
 from tracker.places import PlaceId, Zone
 from tracker.queries import UnknownPlace
-from tracker.registry import BeforeEdge, Conflict, Outdated, Unregistered
+from tracker.registry import BeforeEdge, Conflict, Unregistered
 
-router = APIRouter(prefix="/v1/zones", tags=["zones"], responses=documented(*EVERYWHERE))
+router = APIRouter(prefix="/v1/zones", tags=["zones"])
 
 _zones = arranged.listing_of("zones")
 _EXAMPLE: JsonDict = {"site": "depot", "stage": "inspection"}
@@ -45,7 +45,7 @@ class ZoneChange(arranged.Change[Zone]):
     """What came of a zone's change."""
 
 
-@router.get("", responses=documented(BadCursor))
+@router.get("")
 def list_zones(
     caller: TheCaller, at: At = None, limit: Limit = 100, cursor: Cursor = None
 ) -> ZonePage:
@@ -63,7 +63,7 @@ def get_zone(caller: TheCaller, response: Response, zone: ZoneId) -> ZoneHistory
 
 @router.put(
     "/{zone}",
-    responses=created(ZoneChange) | documented(Unregistered, BadPlace, BeforeEdge, Outdated),
+    responses=created(ZoneChange) | documented(Unregistered, BadPlace, BeforeEdge),
 )
 def put_zone(
     caller: TheCaller,
@@ -81,7 +81,7 @@ def put_zone(
     return ZoneChange(**arranged.put(caller, response, value, since, until, expected))
 
 
-@router.delete("/{zone}", responses=documented(UnknownPlace, Conflict, BeforeEdge, Outdated))
+@router.delete("/{zone}", responses=documented(UnknownPlace, Conflict, BeforeEdge))
 def delete_zone(
     caller: TheCaller, response: Response, zone: ZoneId, expected: Expected, since: Since = None
 ) -> ZoneChange:

@@ -7,12 +7,14 @@ from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import StreamingResponse
 
 from api import etags
+from api.app import create_app
 from api.etags import show_version, version_in
 
 
-@pytest.fixture
-def more(app: FastAPI) -> FastAPI:
-    """Some routes more, for answers of all sorts."""
+@pytest.fixture(scope="module")
+def any_app(any_app: FastAPI) -> FastAPI:
+    """One with some routes more, for answers of all sorts."""
+    app = create_app(any_app.state.backend.store, any_app.state.backend.clock)
     router = APIRouter()
 
     @router.get("/v1/test/versioned")
@@ -76,21 +78,18 @@ def test_what_has_not_changed_is_not_sent_again(client: Any, world: Any) -> None
         ('"7"', 200),
     ],
 )
-@pytest.mark.usefixtures("more")
 def test_what_the_client_may_say_that_it_has(client: Any, known: str, status: int) -> None:
     tag = client.get("/v1/test/versioned").headers["etag"]
     headers = {"If-None-Match": known.replace("{tag}", tag)}
     assert client.get("/v1/test/versioned", headers=headers).status_code == status
 
 
-@pytest.mark.usefixtures("more")
 def test_a_version_stands_before_the_digest(client: Any) -> None:
     tag = client.get("/v1/test/versioned").headers["etag"]
     assert tag.startswith('"7.')
     assert version_in(tag) == 7
 
 
-@pytest.mark.usefixtures("more")
 @pytest.mark.parametrize(
     ("method", "path", "tagged"),
     [
@@ -112,7 +111,6 @@ def test_which_answers_have_a_tag(client: Any, method: str, path: str, tagged: b
         assert answer.json() == [1, 2]
 
 
-@pytest.mark.usefixtures("more")
 def test_a_large_answer_is_not_digested(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     size = len(client.get("/v1/test/versioned").content)
     monkeypatch.setattr(etags, "DIGESTED_AT_MOST", size - 1)

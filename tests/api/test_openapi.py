@@ -184,19 +184,45 @@ def test_everything_is_described(app: FastAPI) -> None:
                 assert parameter["schema"]["examples"], (path, parameter["name"])
             if path.startswith("/v1"):
                 assert {"401", "403", "422", "429", "503"} <= operation["responses"].keys(), path
-            if method in ("put", "patch", "delete") and ENTITY_TAGGED.match(path):
-                assert "412" in operation["responses"], path
+            described_alike(path, method, operation)
     assert len(ids) == len(set(ids))
     for name, model in described["components"]["schemas"].items():
         for field, one in model.get("properties", {}).items():
             assert field == "items" or one.get("description"), f"{name}.{field}"
 
 
+def described_alike(path: str, method: str, operation: Any) -> None:
+    """What a route takes says how else it may be answered."""
+    answers = operation["responses"]
+    taken = {one["name"] for one in operation.get("parameters", [])}
+    assert ({"413", "415"} <= answers.keys()) == ("requestBody" in operation), path
+    assert ("400" in answers) == (not taken.isdisjoint({"cursor", "last_event_id"})), path
+    if method in ("put", "patch", "delete") and ENTITY_TAGGED.match(path):
+        assert {"If-Match", "If-None-Match"} <= taken, path
+        assert "412" in answers, path
+        assert all("ETag" in one["headers"] for code, one in answers.items() if code[0] == "2")
+    if method == "get" and path.startswith("/v1") and path != ENDLESS:
+        assert "If-None-Match" in taken, path
+        assert "ETag" in answers["200"]["headers"], path
+        assert "content" not in answers["304"], path
+
+
+def test_where_what_is_made_or_taken_is_told_of_the_answers_head(app: FastAPI) -> None:
+    paths = app.openapi()["paths"]
+    for path, method in (("/v1/assets", "post"), ("/v1/assets/{asset}", "put")):
+        made = paths[path][method]["responses"]["201"]
+        assert made["headers"].keys() == {"ETag", "Location"}
+    adopted = paths["/v1/devices/{device}/adopt"]["post"]["responses"]["201"]
+    assert adopted["headers"].keys() == {"ETag"}
+    assert "Retry-After" in paths["/v1/sites"]["get"]["responses"]["429"]["headers"]
+    assert "304" not in paths["/health/live"]["get"]["responses"]
+
+
 def test_problems_are_described_as_problems(app: FastAPI) -> None:
     for path, operations in app.openapi()["paths"].items():
         for operation in operations.values():
             for status, response in operation["responses"].items():
-                if path.startswith("/v1") and not status.startswith("2"):
+                if path.startswith("/v1") and status[0] in "45":
                     media = set(response["content"])
                     assert media == {"application/problem+json"}, (path, status)
                 if path.startswith("/v1") and status in ("401", "503"):
