@@ -8,12 +8,43 @@ import typer
 
 from commands.asking import opened
 from commands.settings import load_settings
-from commands.show import AsJson, UserError, iso, out, progress_bar, show, when
+from commands.show import (
+    AsJson,
+    UserError,
+    count,
+    legible,
+    out,
+    progress_bar,
+    show,
+    when,
+)
 from commands.trial import trial
 from tracker.audit import Act
 from tracker.stamps import DAY
-from tracker.trim import trim
+from tracker.times import iso
+from tracker.trim import Trimmed, trim
+from tracker.verify import Report
 from tracker.verify import verify as audit
+
+HELD = {
+    "log": "observations in the log",
+    "dead_letters": "dead letters",
+    "quarantine": "observations in quarantine",
+    "outbox": "receipts to be published",
+}
+FAULTS = {
+    "duplicates": "observations stored twice",
+    "receipted_but_missing": "messages receipted and not stored",
+    "broken_links": "corrections of nothing in the journal",
+}
+TROUBLES = {  # no faults of Retour's; told where there are any
+    "stale": "assets that wait to be folded again, not compared",
+    "before_edge": "observations from before the log begins, without effect",
+    "receipt_holes": "messages that have not come, and may yet",
+    "lost_by_devices": "messages that devices have lost",
+    "dead_letters": "dead letters: see `retour dead-letters`",
+    "quarantined": "observations held back: see `retour quarantine`",
+}
 
 group = typer.Typer(no_args_is_help=True, help="The database.")
 
@@ -37,7 +68,21 @@ def db_check(as_json: AsJson = False) -> None:
     """
     store, _ = opened()
     with store.reading() as reader:
-        show({**reader.counts(), "log_begins": iso(reader.edge())}, as_json)
+        held, edge = reader.counts(), reader.edge()
+    begins = None if edge is None else iso(edge)
+    if as_json:
+        show({**held, "log_begins": begins}, as_json)
+    else:
+        words = {HELD[name]: f"{number:,}" for name, number in held.items()}
+        show(
+            {
+                **words,
+                "the log begins": legible(begins)
+                if begins
+                else "with the first: none was given up",
+            },
+            as_json,
+        )
 
 
 @group.command("trim")
@@ -64,15 +109,26 @@ def db_trim(
     store = settings.store(must_exist=True)
     with trial(store, dry_run) as tx, progress_bar("Keeping beliefs") as progress:
         done = trim(tx, edge, act, progress)
-    show(
-        {
-            "log_begins": iso(done.edge),
-            "rows": done.rows,
-            "assets": done.assets,
-            "dry_run": dry_run,
-        },
-        as_json,
+    if as_json:
+        figures = {"rows": done.rows, "assets": done.assets, "dry_run": dry_run}
+        show({"log_begins": iso(done.edge), **figures}, as_json)
+    else:
+        tell_trimmed(done, dry_run)
+
+
+def tell_trimmed(done: Trimmed, dry_run: bool) -> None:
+    """Print what trimming did, or would do, for people."""
+    if not done.rows:
+        out.print(f"No observation is from before {legible(iso(done.edge))}", highlight=False)
+        return
+    are, is_ = ("would be", "would be") if dry_run else ("are", "is")
+    out.print(
+        f"{count(done.rows, 'observation')} from before {legible(iso(done.edge))} {are} given up",
+        highlight=False,
     )
+    out.print(f"What was believed of {count(done.assets, 'asset')} then {is_} kept, and all visits")
+    if dry_run:
+        out.print("Nothing is stored: this was a dry run")
 
 
 def verify(as_json: AsJson = False) -> None:
@@ -83,6 +139,27 @@ def verify(as_json: AsJson = False) -> None:
     store, _ = opened()
     with store.reading() as reader, progress_bar("Refolding") as progress:
         report = audit(reader, progress)
-    show(report.as_dict(), as_json)
+    if as_json:
+        show(report.as_dict(), as_json)
+    else:
+        tell_audited(report)
     if not report.sound:
         raise typer.Exit(1)
+
+
+def tell_audited(report: Report) -> None:
+    """Print what an audit found, for people: what must be none first."""
+    show(
+        {
+            "assets compared with a new fold of the log": f"{report.assets - report.stale:,}",
+            "observations in the log": f"{report.observations:,}",
+            "of those, assets whose stored belief differs": " ".join(report.differences) or "none",
+            **{FAULTS[name]: f"{getattr(report, name):,}" for name in FAULTS},
+            **{TROUBLES[name]: f"{n:,}" for name in TROUBLES if (n := getattr(report, name))},
+        },
+        as_json=False,
+    )
+    if report.sound:
+        out.print("The promise is kept: nothing is missing, and every belief follows from the log")
+    else:
+        out.print("THE PROMISE IS BROKEN: please keep a copy of the database, and report this")

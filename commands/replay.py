@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from commands.process import configure_log
 from commands.settings import load_settings
-from commands.show import AsJson, UserError, progress_bar, show
+from commands.show import AsJson, UserError, out, progress_bar, show
 from firmware_sim.broker import Broker
 from firmware_sim.recordings import Recording, read_capmetro, read_schenker
 from firmware_sim.replay import replay as publish
@@ -19,7 +20,12 @@ from tracker.model import Asset, Device
 from tracker.ports import Store
 from tracker.registry import bind_device, register_asset, register_device
 
-FORMATS = ("schenker", "capmetro")
+FORMATS = {"schenker": "container", "capmetro": "vehicle"}  # and what the assets in them are
+SKIPPED = {
+    "empty": "without anything to report",
+    "bad_time": "without a time that can be read",
+    "bad_row": "with other columns than the first, or a number that is none",
+}
 
 
 def replay(
@@ -43,7 +49,7 @@ def replay(
     with store.reading() as reader:
         clock = ReplayClock(reader.newest_reception() or 0)
     parts = Parts(store, clock, settings.policy(clock), settings.client_id)
-    register_recording(parts, recording)
+    register_recording(parts, recording, FORMATS[format])
     boots = {message.boot for message in recording}
     before = messages_stored(store, boots)
     with progress_bar("Replaying") as progress:
@@ -63,7 +69,26 @@ def replay(
         "skipped": dict(result.skipped),
         "seconds": round(result.seconds, 2),
     }
-    show(summary, as_json)
+    if as_json:
+        show(summary, as_json)
+    else:
+        tell(summary, format)
+
+
+def tell(summary: Mapping[str, Any], format: str) -> None:
+    """Print what a replay did, for people."""
+    show(
+        {
+            "rows read": f"{summary['rows']:,}",
+            **{f"skipped, {SKIPPED[why]}": f"{n:,}" for why, n in summary["skipped"].items()},
+            "messages published": f"{summary['published']:,}",
+            "receipted by the gateway": f"{summary['receipted']:,}",
+            "new in the database": f"{summary['stored']:,}",
+            "seconds": summary["seconds"],
+        },
+        as_json=False,
+    )
+    out.print(f"Its devices and assets are called {format}-...: `retour assets` lists them")
 
 
 def read_recording(files: list[Path], format: str) -> Recording:
@@ -78,12 +103,13 @@ def read_recording(files: list[Path], format: str) -> Recording:
         raise UserError(f"cannot read the recording: {error}") from None
 
 
-def register_recording(parts: Parts, recording: Recording) -> None:
-    """A device, marked as a recording's, and an asset of the same name for each in it."""
+def register_recording(parts: Parts, recording: Recording, kind: str) -> None:
+    """A device, marked as a recording's, and an asset of the same name for each in it; those that
+    are registered already stay what they are."""
     with parts.store.writing() as tx:
         for id in sorted({message.device for message in recording}):
             register_device(tx, Device(id, "tracker", recording=True), parts.policy)
-            register_asset(tx, Asset(id))
+            register_asset(tx, tx.asset(id) or Asset(id, kind))
             bind_device(tx, id, id)
 
 

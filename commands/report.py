@@ -13,14 +13,14 @@ import typer
 from commands.asking import AssetId, Since, Until, about, period
 from commands.page import PAGE, STYLE
 from commands.picture import draw, text_of
-from commands.show import legible, out
+from commands.show import lasting, legible, out
 from commands.track import every_place
 from commands.visits import visit_words, visits_of
 from tracker.fold import Place
 from tracker.model import Asset
 from tracker.places import Site
 from tracker.queries import NotLocated, known_asset
-from tracker.times import in_words, iso
+from tracker.times import iso
 from tracker.whereabouts import GAP_MS
 
 group = typer.Typer(no_args_is_help=True, help="Answers to keep, as pages.")
@@ -89,7 +89,7 @@ def _facts(asset: Asset, places: Sequence[Place]) -> dict[str, str]:
         "Class": asset.class_,
         "From": legible(iso(first)),
         "To": legible(iso(last)),
-        "Time": in_words(last - first),
+        "Time": lasting(last - first),
         "Fixes": f"{kinds['fix']:,}",
         "Reads": f"{kinds['read']:,}",
         "Gaps over a day": f"{gaps:,}",

@@ -90,5 +90,28 @@ def ago(seconds: float | None) -> str | None:
     return None if seconds is None else f"{times.in_words(round(seconds * 1_000))} ago"
 
 
+def lasting(ms: int) -> str:
+    """A length of time as people say it, rounded down.
+
+    >>> lasting(273_600_000), lasting(7_200_000), lasting(2_549_000), lasting(80_000), lasting(999)
+    ('3 d 4 h', '2 h', '42 min', '1 min', '0 s')
+    """
+    minutes = ms // 60_000
+    if minutes == 0:
+        return f"{ms // 1_000} s"
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    units = {"d": days, "h": hours} if days else {"h": hours, "min": minutes}
+    return " ".join(f"{number} {unit}" for unit, number in units.items() if number)
+
+
+def count(number: int, noun: str, many: str = "") -> str:
+    """A number of things.
+
+    >>> count(1, "fault"), count(27_049, "row"), count(2, "entry", "entries")
+    ('1 fault', '27,049 rows', '2 entries')
+    """
+    return f"{number:,} {noun if number == 1 else many or f'{noun}s'}"
+
+
 def yes_no(value: bool | None) -> str | None:
     return None if value is None else "yes" if value else "no"

@@ -8,13 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from commands.asking import EVERY, Since, Until, about, known_site, opened, period
-from commands.show import AsJson, UserError, iso, legible, show, when, yes_no
+from commands.show import AsJson, UserError, iso, lasting, legible, show, when, yes_no
 from tracker import queries
 from tracker.places import Circle, Site
 from tracker.ports import Position, Reader
 from tracker.queries import Inside
 from tracker.refold import ALWAYS
-from tracker.times import in_words
 
 BEGINNING = Position(ALWAYS, "")
 
@@ -137,6 +136,6 @@ def visit_words(row: Mapping[str, Any]) -> dict[str, Any]:
         "came": f"{row['began']} {legible(row['since'])}",
         "last seen there": legible(row["last"]),
         "went": ended,
-        "stayed at least": in_words(round(row["dwell_s"] * 1000)),
+        "stayed at least": lasting(round(row["dwell_s"] * 1000)),
         "confirmed": yes_no(row["confirmed"]),
     }

@@ -13,7 +13,7 @@ import typer
 from commands.asking import opened
 from commands.process import calm_the_collector
 from commands.settings import load_settings
-from commands.show import AsJson, UserError, out, progress_bar, show
+from commands.show import AsJson, UserError, count, out, progress_bar, show
 from commands.trial import trial
 from tracker.audit import Act
 from tracker.exporter import export_world
@@ -55,7 +55,7 @@ def import_command(
     except BadWorld as bad:
         for fault in bad.faults:
             print(f"{file}:{str(fault).removeprefix('line ')}", file=sys.stderr)  # noqa: T201
-        raise UserError(f"{file} is not imported: {_count(len(bad.faults), 'fault')}") from None
+        raise UserError(f"{file} is not imported: {count(len(bad.faults), 'fault')}") from None
     if not dry_run:
         refold(store, act.now)
     if as_json:
@@ -68,15 +68,15 @@ def refold(store: Store, now: int) -> None:
     """Bring the beliefs up to date that the import touches, some at a time: a gateway must not
     wait for all of them."""
     with store.reading() as reader:
-        count = reader.stale_count()
+        stale = reader.stale_count()
     with progress_bar("Refolding") as progress:
         done = 0
-        while done < count:
+        while done < stale:
             with store.writing() as tx:
                 some = refresh_some(tx, now, REFOLD_AT_ONCE)
             # Where there are none any more, somebody else has done the rest.
-            done = done + some if some else count
-            progress(done, count)
+            done = done + some if some else stale
+            progress(done, stale)
 
 
 def as_data(differences: Sequence[Difference], world: World, dry_run: bool) -> dict[str, Any]:
@@ -101,14 +101,10 @@ def tell(differences: Sequence[Difference], world: World, *, dry_run: bool, verb
     out.print(f"{told}{'; nothing is stored: this was a dry run' if dry_run else ''}")
     if world.partners or world.leases:
         out.print(
-            f"{_count(len(world.partners), 'partner')} and {_count(len(world.leases), 'lease')}: "
+            f"{count(len(world.partners), 'partner')} and {count(len(world.leases), 'lease')}: "
             "checked and not stored yet: this version of Retour knows no leases",
             soft_wrap=True,
         )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def export_command(
@@ -122,8 +118,12 @@ def export_command(
     """
     store, _ = opened()
     with store.reading() as reader:
-        text = write_world(export_world(reader))
+        world = export_world(reader)
+    text = write_world(world)
     if out_file is None:
         print(text, end="")  # noqa: T201
-    else:
-        out_file.write_text(text, encoding="utf-8")
+        return
+    out_file.write_text(text, encoding="utf-8")
+    held = {name: len(items) for name, items in world if isinstance(items, list) and items}
+    told = ", ".join(count(number, name[:-1]) for name, number in held.items()) or "nothing yet"
+    out.print(f"{out_file} holds {told}", markup=False, highlight=False, soft_wrap=True)

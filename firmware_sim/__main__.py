@@ -21,12 +21,13 @@ from firmware_sim.tracker import Tracker, round_trip
 ROUTE = "51.92,4.48;51.95,4.40"
 EXAMPLES = """examples:
   python -m firmware_sim tracker --device trk-1 --url mqtt://127.0.0.1:1883 \\
-      --route "51.92,4.48;51.95,4.40" --rest-interval 60 --moving-interval 10
+      --route "51.92,4.48;51.95,4.40" --rest 300 --rest-interval 60 --moving-interval 10
   python -m firmware_sim reader --device rdr-1 --url mqtts://mqtt.example.org \\
       --user rdr-1 --password ... --tags 3374257BF40C0E400000162E,3474257BF40000000000162E
 
 RETOUR_CLOCK=ANCHOR:RATE (epoch ms, domain seconds per real second) makes its time run faster.
 """
+REST_S = 70.0  # a stay takes a minute to be known as one, and who watches wants to see it end
 PROGRESS_EVERY_S = 1.0
 
 log = logging.getLogger("firmware_sim")
@@ -78,12 +79,19 @@ def _parser() -> argparse.ArgumentParser:
     tracker = _device_parser(kinds, "tracker", "a GPS tracker on a round trip")
     tracker.set_defaults(world=_tracker)
     tracker.add_argument("--route", type=_route, default=ROUTE, help="LAT,LON;LAT,LON;...")
-    tracker.add_argument("--rest-interval", type=_seconds, default=60.0, metavar="S")
-    tracker.add_argument("--moving-interval", type=_seconds, default=10.0, metavar="S")
+    for option, default, what in (
+        ("--rest", REST_S, "seconds at each place, before it drives on"),
+        ("--rest-interval", 60.0, "seconds between its reports at rest"),
+        ("--moving-interval", 10.0, "seconds between its reports on the way"),
+    ):
+        help = f"{what} ({default:g})"
+        tracker.add_argument(option, type=_seconds, default=default, metavar="S", help=help)
     reader = _device_parser(kinds, "reader", "an RFID reader with tags in its field")
     reader.set_defaults(world=_reader)
     reader.add_argument("--tags", type=_tags, required=True, help="EPC,EPC,... (hexadecimal)")
-    reader.add_argument("--cycle", type=_seconds, default=30.0, metavar="S")
+    reader.add_argument(
+        "--cycle", type=_seconds, default=30.0, metavar="S", help="seconds of an inventory (30)"
+    )
     return parser
 
 
@@ -108,7 +116,7 @@ def _device_parser(
 
 def _tracker(options: argparse.Namespace, start_ms: int) -> World:
     return Tracker(
-        round_trip(options.route, start_ms),
+        round_trip(options.route, start_ms, rest_s=options.rest),
         rest_interval_s=options.rest_interval,
         moving_interval_s=options.moving_interval,
         seed=options.seed,
