@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Annotated
 
 import structlog
+import typer
 from fastapi import FastAPI
 
 from api.app import create_app
@@ -13,7 +15,7 @@ from api.server import serving
 from commands.metrics import serving_metrics
 from commands.process import calm_the_collector, configure_log, on_stop, stop_signal
 from commands.settings import Settings, load_settings
-from commands.show import out
+from commands.show import UserError, out
 from gateway.decoders import decode_again
 from gateway.running import Parts, Running, embedded_gateway
 from tracker.clocks import Clock
@@ -68,7 +70,14 @@ def hint_at_key(store: Store) -> None:
             out.print("There is no API key yet: run `retour key create NAME --scope read`")
 
 
-def gateway() -> None:
+def gateway(
+    drain: Annotated[
+        bool,
+        typer.Option(
+            help="Take in what the broker still holds for this gateway, then end for good."
+        ),
+    ] = False,
+) -> None:
     """Run a gateway alone: broker to database. It answers /metrics and /health on
     RETOUR_METRICS_PORT of this machine, where one is set.
 
@@ -77,10 +86,13 @@ def gateway() -> None:
     settings = load_settings()
     configure_log(settings.log_level)
     calm_the_collector()
-    running = settings.gateway(settings.parts())
+    running = settings.gateway(settings.parts(), leaving=drain)
     on_stop(running.stop)
     with serving_metrics(settings.metrics_port, running.health):
-        running.run(lambda: structlog.get_logger().info("gateway ready"))
+        if not drain:
+            running.run(lambda: structlog.get_logger().info("gateway ready"))
+        elif not running.retire():
+            raise UserError("interrupted: the broker may still hold messages; run it again")
 
 
 def api() -> None:

@@ -49,6 +49,11 @@ class Settings(BaseSettings):
     client_id: str = Field(
         default="retour-gateway", min_length=1, description="The session's name."
     )
+    gateway_group: str = Field(
+        default="",
+        pattern=r"^[^/+#]*$",
+        description="Gateways of one name here share the messages; empty: a gateway alone.",
+    )
     api_host: str = Field(default="127.0.0.1", description="The address where the API listens.")
     api_port: int = Field(default=8000, description="The port where the API listens.")
     device_rate: float = Field(
@@ -148,10 +153,11 @@ class Settings(BaseSettings):
 
         clock = self.make_clock()
         limits = Limits(self.device_rate, self.device_burst) if self.device_rate else None
-        return Parts(self.store(), clock, self.policy(clock), self.client_id, limits)
+        policy = self.policy(clock)
+        return Parts(self.store(), clock, policy, self.client_id, limits, self.gateway_group)
 
-    def gateway(self, parts: Parts) -> Gateway:
-        return parts.gateway(self.broker(), mqtt5=self.mqtt_version == "5")
+    def gateway(self, parts: Parts, *, leaving: bool = False) -> Gateway:
+        return parts.gateway(self.broker(), mqtt5=self.mqtt_version == "5", leaving=leaving)
 
     def broker(self) -> BrokerUrl:
         if not self.mqtt_url:

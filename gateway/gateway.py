@@ -28,6 +28,7 @@ REFOLD_AT_ONCE = 5  # assets in a transaction
 REFOLD_FOR_S = 0.02  # at a time, for messages wait meanwhile
 REFOLD_AGAIN_S = 60.0  # after a failure
 STALLED_S = 30.0
+QUIET_S = 3.0  # without a message: a broker sends what it holds at once
 
 log = structlog.get_logger()
 
@@ -46,7 +47,7 @@ class Gateway:
         self._next_try = 0.0
         self._next_outbox = 0.0
         self._next_refold = 0.0
-        self._beat = clock.mono()
+        self._beat = self._busy = clock.mono()
 
     def run(self, ready: Callable[[], None] = lambda: None) -> None:
         """Serve until `stop`, then store and acknowledge what is waiting. `ready` is called
@@ -60,7 +61,16 @@ class Gateway:
             if not announced and self._session.connected:
                 announced = True
                 ready()
-        self._drain()
+        self._end()
+
+    def retire(self) -> bool:
+        """Take in what the broker still holds for a session that is leaving, and have it
+        forgotten there; whether that came to its end before `stop`."""
+        while not self._stopping and self._clock.mono() - self._busy < QUIET_S:
+            self._turn()
+        done = not self._stopping
+        self._end(forget=done)
+        return done
 
     def stop(self) -> None:
         """Make `run` return soon. May be called from another thread or a signal handler."""
@@ -98,6 +108,8 @@ class Gateway:
             if len(waiting) == before:
                 break
         metrics.WAITING.set(len(waiting))
+        if waiting or not self._session.connected:
+            self._busy = self._clock.mono()
         if waiting and self._next_try <= self._clock.mono():
             self._flush()
         if self._clock.mono() >= self._next_outbox:
@@ -190,8 +202,8 @@ class Gateway:
             log.exception("stale assets cannot be folded again")
             self._next_refold = started + REFOLD_AGAIN_S
 
-    def _drain(self) -> None:
+    def _end(self, *, forget: bool = False) -> None:
         while self._session.waiting and not self._failures:
             self._flush()
-        self._session.close()
+        self._session.close(forget=forget)
         log.info("gateway stopped")

@@ -23,16 +23,23 @@ READY_WITHIN_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a gateway needs, but for its broker. Without `limits` a device may send at any rate."""
+    """What a gateway needs, but for its broker. Without `limits` a device may send at any rate;
+    gateways of one `group` share the messages."""
 
     store: Store
     clock: Clock
     policy: StampPolicy
     client_id: str
     limits: Limits | None = None
+    group: str = ""
 
     def gateway(
-        self, broker: BrokerUrl, *, mqtt5: bool = True, window: int = 2 * BATCH_AT_MOST
+        self,
+        broker: BrokerUrl,
+        *,
+        mqtt5: bool = True,
+        window: int = 2 * BATCH_AT_MOST,
+        leaving: bool = False,
     ) -> Gateway:
         """A gateway on a broker, which may send `window` messages ahead of our
         acknowledgements: two batches, so that one can come while the other is stored."""
@@ -44,6 +51,8 @@ class Parts:
             window=window,
             mqtt5=mqtt5,
             limits=self.limits,
+            group=self.group,
+            leaving=leaving,
         )
         return Gateway(session, Ingest(self.store, self.policy), self.store, self.clock)
 

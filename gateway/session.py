@@ -68,14 +68,21 @@ class Session:
         window: int,
         mqtt5: bool = True,
         limits: Limits | None = None,
+        group: str = "",
+        leaving: bool = False,
     ) -> None:
+        """`window` is how many messages the broker may send ahead of our acknowledgements. The
+        members of a `group` share the messages. One that is `leaving` ends its subscriptions,
+        and takes in what the broker still holds for it.
+        """
         if not client_id:
             raise BrokerRefused("a session needs a client id, or the broker forgets its queue")
         self.waiting: deque[Delivery] = deque()
         self.connected = False  # and subscribed
         self.shed = Shed()
         self._broker = broker
-        self._topics = [(topic, 1) for topic in topics]
+        self._topics = [f"$share/{group}/{topic}" if group else topic for topic in topics]
+        self._leaving = leaving
         self._clock = clock
         self._window = window
         self._limits = limits
@@ -102,6 +109,7 @@ class Session:
             self._use_tls(client)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
+        client.on_unsubscribe = lambda *_: self._set_connected()
         client.take = self._take
         client.on_disconnect = self._on_disconnect
         # Says that we watch the socket: else paho writes each packet by itself, at once.
@@ -177,13 +185,19 @@ class Session:
         if (sock := self._client.socket()) is not None:
             _cork(sock, False)
 
-    def close(self) -> None:
-        """Leave the broker; the session, and what it queues for us, stays."""
-        if self._client.socket() is not None:
-            self.flush()
-            self.connected = False  # so that nobody is warned of what we do ourselves
-            self._client.disconnect()
-            self._client.loop_write()
+    def close(self, *, forget: bool = False) -> None:
+        """Leave the broker. The session, and what the broker queues for it, stays; unless the
+        broker is to `forget` it, which MQTT 3.1.1 has no word for."""
+        if self._client.socket() is None:
+            return
+        self.flush()
+        self.connected = False  # so that nobody is warned of what we do ourselves
+        properties = None
+        if forget and self._mqtt5:
+            properties = Properties(PacketTypes.DISCONNECT)  # type: ignore[no-untyped-call]
+            properties.SessionExpiryInterval = 0
+        self._client.disconnect(properties=properties)
+        self._client.loop_write()
 
     def _connect_when_due(self, timeout: float) -> None:
         wait = self._next_attempt - self._clock.mono()
@@ -233,7 +247,10 @@ class Session:
             return
         sock: Any = self._client.socket()
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._client.subscribe(self._topics)
+        if self._leaving:
+            self._client.unsubscribe(self._topics)
+        else:
+            self._client.subscribe([(topic, 1) for topic in self._topics])
         log.info("connected", broker=str(self._broker), session_present=flags.session_present)
 
     def _on_refusal(self, reason: ReasonCode) -> None:
@@ -248,12 +265,13 @@ class Session:
     def _on_subscribe(
         self, _c: Any, _u: Any, _mid: int, reasons: list[ReasonCode], _p: Any
     ) -> None:
-        refused = [
-            t for (t, _), reason in zip(self._topics, reasons, strict=False) if reason.is_failure
-        ]
+        refused = [t for t, reason in zip(self._topics, reasons, strict=False) if reason.is_failure]
         if refused:
             self._failed = f"{self._broker} refuses the subscription to {', '.join(refused)}"
             return
+        self._set_connected()
+
+    def _set_connected(self) -> None:
         self.connected = True
         metrics.CONNECTED.set(1)
 

@@ -43,9 +43,10 @@ def wait_for(condition, what, within=WITHIN_S):
 
 
 class GatewayProcess:
-    """A gateway in a process of its own; `fault` names where it is to kill itself."""
+    """A gateway in a process of its own; `fault` names where it is to kill itself, `drain`
+    has it take in what is left for it and end."""
 
-    def __init__(self, world, fault="", **settings):
+    def __init__(self, world, fault="", drain=False, **settings):
         self.log = world.folder / f"gateway-{time.monotonic_ns()}.log"
         env = {k: v for k, v in os.environ.items() if not k.startswith("RETOUR_")}
         env |= {
@@ -56,7 +57,7 @@ class GatewayProcess:
         } | {f"RETOUR_{name.upper()}": str(value) for name, value in settings.items()}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, str(HERE / "faulty_gateway.py")],
+                [sys.executable, str(HERE / "faulty_gateway.py"), *(["--drain"] if drain else [])],
                 env=env,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -170,8 +171,8 @@ class World:
         self.gateways, self.devices = [], []
         self.wait_for = wait_for
 
-    def gateway(self, fault="", **settings):
-        self.gateways.append(GatewayProcess(self, fault, **settings))
+    def gateway(self, fault="", drain=False, **settings):
+        self.gateways.append(GatewayProcess(self, fault, drain, **settings))
         return self.gateways[-1]
 
     def ready_gateway(self, fault="", **settings):

@@ -70,7 +70,7 @@ def main(fault):
             DECODERS.update({topic: poisoned(decode) for topic, decode in DECODERS.items()})
         case "short_keepalive":
             session.KEEPALIVE_S = 4
-    sys.argv = ["retour", "gateway"]
+    sys.argv = ["retour", "gateway", *sys.argv[1:]]
     retour.main()
 
 
