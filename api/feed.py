@@ -242,10 +242,16 @@ class Feed:
                 self._pages.popitem(last=False)
         try:
             # Whoever asked first may go away: the others wait for the same answer.
-            return await asyncio.shield(task)
+            page = await asyncio.shield(task)
         except Exception:
             self._pages.pop(position, None)
             raise
+        if page.end == position:
+            # More had been read than the last look saw. To keep that there was nothing after it
+            # would hide what comes there.
+            self._pages.pop(position, None)
+            return None
+        return page
 
     async def _is_newest(self, position: Position) -> bool:
         async with self._look:

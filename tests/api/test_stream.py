@@ -1,5 +1,6 @@
 """The live stream, from a real database through a real server."""
 
+import asyncio
 import json
 import socket
 import time
@@ -466,8 +467,9 @@ def test_what_many_ask_for_is_looked_up_once(
     look_up = feed.page_after
 
     def counted(after: feed.Position, reader: Any) -> feed.Page:
-        looked_up.append(after)
-        return look_up(after, reader)
+        page = look_up(after, reader)
+        looked_up.extend([after] if page.events else [])
+        return page
 
     monkeypatch.setattr(feed, "page_after", counted)
     with ExitStack() as stack:
@@ -477,6 +479,36 @@ def test_what_many_ask_for_is_looked_up_once(
             fleet.tell("d0", n, (NOON + n, Fix(50.0 + n, 4.0)))
             assert {listener.next().data["lat"] for listener in listeners} == {50.0 + n}
     assert len(looked_up) == len(set(looked_up)) >= 3
+
+
+def test_who_has_read_more_than_was_known_to_be_there_hears_what_comes_then(
+    fleet: Any, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What came between the look for news and the reading of the page was read with it."""
+    look_up = feed.page_after
+
+    def with_another(after: feed.Position, reader: Any) -> feed.Page:
+        monkeypatch.setattr(feed, "page_after", look_up)
+        fleet.tell("d1", 0, (NOON, Fix(51.0, 4.0)))
+        with fleet.store.reading() as later:
+            return look_up(after, later)
+
+    async def listened() -> None:
+        news: feed.Feed = app.state.feed
+        monkeypatch.setattr(feed, "POLL_S", WITHIN_S)
+        first = await news.after(feed.Position(0, 0))
+        assert first is not None
+        assert {event.asset for event in first.events} == {"a0", "a1"}
+        assert await news.after(first.end) is None
+        monkeypatch.setattr(feed, "POLL_S", 0)
+        fleet.tell("d2", 0, (NOON, Fix(52.0, 4.0)))
+        second = await news.after(first.end)
+        assert second is not None
+        assert [event.asset for event in second.events] == ["a2"]
+
+    fleet.tell("d0", 0, (NOON, Fix(50.0, 4.0)))
+    monkeypatch.setattr(feed, "page_after", with_another)
+    asyncio.run(listened())
 
 
 def test_who_takes_nothing_for_long_is_given_up(
