@@ -7,6 +7,8 @@ all that is wrong with it, by line. `write_world` writes the same file back. The
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from math import isfinite
@@ -99,6 +101,11 @@ def _attribute(value: Any) -> Any:
 
 def _epc(epc: str) -> str:
     tag_id(epc)
+    if not epc.startswith(("urn:", "tag:")) and len(epc) % 2:
+        raise ValueError(
+            f"{epc!r:.60} has {len(epc)} digits: a tag number has two for each byte, so one "
+            "of them is missing or too many"
+        )
     return epc
 
 
@@ -289,7 +296,9 @@ def read_world(content: str | bytes, known: Known = NOTHING) -> World:
     """
     tree, faults = parse(content)
     items = _Items(tree)
-    findings = [*items.findings, *contradictions(tree, items.sound, _names(tree, known))]
+    wrong = {path for path, _ in items.findings}  # a name that none can have leads nowhere too
+    others = contradictions(tree, items.sound, _names(tree, known))
+    findings = [*items.findings, *(one for one in others if one[0] not in wrong)]
     found = [Fault(*locate(tree, path), detail) for path, detail in findings]
     if faults or found:
         told = {fault[:2] for fault in faults}  # what YAML cannot mean is wrong in other ways too
@@ -316,8 +325,9 @@ def write_world(world: World) -> str:
 
 
 class _Items:
-    """The items of a file that are sound by themselves, by section and place, and what is wrong
-    with the others."""
+    """The items of a file by section and place, and what is wrong with them by themselves. Of
+    those with faults `sound` has what is left without the keys at fault, where that makes sense:
+    others may contradict it all the same."""
 
     def __init__(self, tree: Map) -> None:
         self.findings: list[Finding] = []
@@ -334,17 +344,40 @@ class _Items:
 
     def _read(self, section: str, items: Seq) -> None:
         adapter = TypeAdapter[Any](_ITEMS[section])
+
+        def validated(item: Any) -> Any:
+            given = _nested(item) if section in TIMED else item
+            return adapter.validate_python(given, by_alias=True, by_name=False)
+
         for n, item in enumerate(items):
             try:
-                self.sound[section][n] = adapter.validate_python(
-                    _nested(item) if section in TIMED else item, by_alias=True, by_name=False
-                )
+                self.sound[section][n] = validated(item)
             except ValidationError as error:
-                self.findings += [
-                    ((section, n, *one["loc"]), wording(one, _KEYS[section]))
-                    for one in error.errors(include_url=False)
-                    if one["loc"][:3] != ("value", "geofence", _other_fence(item))
-                ]
+                faults = _faults(error, section, item)
+                self.findings += [((section, n, *path), detail) for path, detail in faults]
+                at_fault = {path[0] for path, _ in faults if path}
+                if at_fault and at_fault.isdisjoint(_INTERVAL):
+                    with suppress(ValidationError):
+                        self.sound[section][n] = validated(_without(item, at_fault))
+
+
+def _faults(error: ValidationError, section: str, item: Any) -> list[Finding]:
+    """What is wrong with an item, by the path in it."""
+    nested = section in TIMED  # the keys in the file are those of the `value`
+    return [
+        (
+            one["loc"][1:] if nested and one["loc"][:1] == ("value",) else one["loc"],
+            wording(one, _KEYS[section]),
+        )
+        for one in error.errors(include_url=False)
+        if one["loc"][:3] != ("value", "geofence", _other_fence(item))
+    ]
+
+
+def _without(item: Map, keys: Collection[str | int]) -> Map:
+    rest = Map(item.line)
+    rest.update((key, value) for key, value in item.items() if key not in keys)
+    return rest
 
 
 def _nested(item: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What contradicts what in a world file whose items are sound by themselves."""
+"""What contradicts what in a world file: between its items, rather than within one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from tracker.geofence import faults_of, looks_swapped
 from tracker.places import Fence
 from tracker.versions import Spell
-from tracker.worldfile import Map, Names, Path, locate
+from tracker.worldfile import Map, Names, Path, Seq, locate
 
 Sound = dict[str, dict[int, Any]]  # section -> place in the file -> item
 Finding = tuple[Path, str]
@@ -19,9 +19,24 @@ FENCES_COMPARED = 25
 SWAPPED = "latitude and longitude look swapped: write the longitude first"
 
 
+EACH = "*"  # of a list's items, or of a mapping's values
+REFERENCES: dict[tuple[str, ...], str] = {  # what refers to something: to the ids of what section
+    ("zones", "site"): "sites",
+    ("zones", "adjacent", EACH): "zones",
+    ("readers", "zone"): "zones",
+    ("readers", "antennas", EACH): "zones",
+    ("assets", "home"): "sites",
+    ("partners", "sites", EACH): "sites",
+    ("leases", "customer"): "partners",
+    ("leases", "site"): "sites",
+    ("leases", "lines", EACH, "asset"): "assets",
+}
+
+
 def contradictions(tree: Map, sound: Sound, names: Mapping[str, Names]) -> Iterator[Finding]:
-    """Where the items of a file contradict each other, and how. `names` may be referred to."""
-    for path, section, meant in _references(sound):
+    """Where the items of a file contradict each other, and how. `sound` is what of them makes
+    sense by itself; `names` may be referred to."""
+    for path, section, meant in _references(tree):
         if meant not in names[section]:
             yield path, f"there is no {section[:-1]} {meant!r}{names[section].hint(meant)}"
     by_name = defaultdict(list)
@@ -33,28 +48,30 @@ def contradictions(tree: Map, sound: Sound, names: Mapping[str, Names]) -> Itera
     yield from _odd_fences(sound)
 
 
-def _references(sound: Sound) -> Iterator[tuple[Path, str, str]]:
-    """Where something refers to something else: by which path, to what section, which name."""
-    for n, zone in sound["zones"].items():
-        yield ("zones", n, "site"), "sites", zone.value.site
-        for m, name in enumerate(zone.value.adjacent):
-            yield ("zones", n, "adjacent", m), "zones", name
-    for n, reader in sound["readers"].items():
-        if reader.value.zone is not None:
-            yield ("readers", n, "zone"), "zones", reader.value.zone
-        for antenna, name in reader.value.antennas.items():
-            yield ("readers", n, "antennas", str(antenna)), "zones", name
-    for n, asset in sound["assets"].items():
-        if asset.home is not None:
-            yield ("assets", n, "home"), "sites", asset.home
-    for n, partner in sound["partners"].items():
-        for m, name in enumerate(partner.sites):
-            yield ("partners", n, "sites", m), "sites", name
-    for n, lease in sound["leases"].items():
-        yield ("leases", n, "customer"), "partners", lease.customer
-        yield ("leases", n, "site"), "sites", lease.site
-        for m, line in enumerate(lease.lines):
-            yield ("leases", n, "lines", m, "asset"), "assets", line.asset
+def _references(tree: Map) -> Iterator[tuple[Path, str, str]]:
+    """Where something refers to something else: by which path, to what section, which name. Read
+    from the tree, for an item that has a fault refers to others all the same."""
+    for (section, *steps), meant in REFERENCES.items():
+        for path, name in _texts(tree.get(section), (EACH, *steps), (section,)):
+            yield path, meant, name
+
+
+def _texts(node: Any, steps: Path, path: Path) -> Iterator[tuple[Path, str]]:
+    """The texts of a tree that some steps lead to, with their paths."""
+    if not steps:
+        if isinstance(node, str):
+            yield path, node
+        return
+    step, *rest = steps
+    inner: Iterable[tuple[str | int, Any]] = ()
+    if step != EACH:
+        inner = [(step, node.get(str(step)))] if isinstance(node, Map) else ()
+    elif isinstance(node, Map):
+        inner = node.items()
+    elif isinstance(node, Seq):
+        inner = enumerate(node)
+    for key, value in inner:
+        yield from _texts(value, tuple(rest), (*path, key))
 
 
 class _Use(NamedTuple):

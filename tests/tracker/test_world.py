@@ -33,6 +33,7 @@ GOOD = EXAMPLES[0]
 JANUARY_5 = 1_767_571_200_000
 DEPOT = "sites: [{id: depot}]\n"
 LEASE = "leases:\n  - {id: L, customer: p, site: s, lines: [{asset: a, "
+LEASED = "sites: [{id: s}]\npartners: [{id: p}]\nassets: [{id: a, class: pallet}]\n" + LEASE
 PALLET = "assets:\n  - {id: A1, class: pallet, "
 
 
@@ -308,12 +309,46 @@ REFUSED = {
         "line 2: leases[0].site: there is no site 's'",
         "line 2: leases[0].lines[0].asset: there is no asset 'a'",
     ],
-    LEASE + "from: 2026-01-05, due: 2026-01-04}]}": (
-        "line 2: leases[0].lines[0]: `from` 2026-01-05 lies after `due` 2026-01-04"
+    LEASED + "from: 2026-01-05, due: 2026-01-04}]}": (
+        "line 5: leases[0].lines[0]: `from` 2026-01-05 lies after `due` 2026-01-04"
     ),
-    LEASE + "from: soon, due: 2026-01-04}]}": (
-        "line 2: leases[0].lines[0].from: 'soon' is no date: write it like 2026-01-05"
+    LEASED + "from: soon, due: 2026-01-04}]}": (
+        "line 5: leases[0].lines[0].from: 'soon' is no date: write it like 2026-01-05"
     ),
+    # both in one pass
+    DEPOT + "zones:\n  - {id: z1, site: deport, stge: x}": [
+        "line 3: zones[0].stge: unknown key (did you mean 'stage'?)",
+        "line 3: zones[0].site: there is no site 'deport' (did you mean 'depot'?)",
+    ],
+    "zones:\n  - {id: z1, site: a b}": (
+        "line 2: zones[0].site: 'a b' is no id: 1 to 128 letters, digits and the characters . _ : -"
+    ),
+    DEPOT + "zones:\n  - {id: z1, site: depot, adjacent: [a b, z2]}": [
+        "line 3: zones[0].adjacent[0]: 'a b' is no id: 1 to 128 letters, digits and the "
+        "characters . _ : -",
+        "line 3: zones[0].adjacent[1]: there is no zone 'z2' (did you mean 'z1'?)",
+    ],
+    "readers:\n  - {device: r/1, antennas: {1: z}}": [
+        "line 2: readers[0].device: 'r/1' is no device id: 1 to 128 characters, no control "
+        "characters, none of / + #, not beginning with tag: or urn:",
+        "line 2: readers[0].antennas.1: there is no zone 'z'",
+    ],
+    "sites:\n  - {id: a, kind: shed}\n  - {id: a, timezone: CEST}": [
+        "line 2: sites[0].kind: should be 'depot', 'customer', 'hub', 'partner' or 'other', "
+        "not 'shed'",
+        "line 3: sites[1].timezone: 'CEST' is no IANA time zone; write it like Europe/Amsterdam",
+        "line 3: sites[1].id: site 'a' is given already, on line 2",
+    ],
+    "sites:\n  - {id: a, since: soon}\n  - {id: a, until: 2026-01-05}": (
+        "line 2: sites[0].since: 'soon' is no time: write a time with its offset, like "
+        "2026-01-05T08:00:00+01:00, or a date"
+    ),
+    "assets:\n  - {id: a, class: x, value: 3}": "line 2: assets[0].value: unknown key",
+    PALLET + "tags: [{epc: 3374257BF40C0E400000162}], home: nowhere}": [
+        "line 2: assets[0].tags[0].epc: '3374257BF40C0E400000162' has 23 digits: a tag number has "
+        "two for each byte, so one of them is missing or too many",
+        "line 2: assets[0].home: there is no site 'nowhere'",
+    ],
 }
 
 
@@ -422,7 +457,7 @@ def worlds(draw):
             home=draw(st.sampled_from([None, *sites])),
             attributes=draw(st.dictionaries(WORDS, ATTRIBUTES, max_size=3)),
             external_ids=dict.fromkeys(draw(st.lists(WORDS, max_size=2)), id),
-            tags=[TagBinding(epc=f"E280{id[1:]}", **draw(intervals()))],
+            tags=[TagBinding(epc=f"tag:E280{id[1:]}", **draw(intervals()))],
             trackers=[TrackerBinding(device=f"trk-{id}", **draw(intervals()))],
         )
 
