@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from shutil import copy
@@ -35,6 +36,7 @@ from tracker.model import (
 from tracker.places import Circle, Reader, Site, Standing, Zone
 from tracker.record import record
 from tracker.registry import bind_device, bind_tag, register_asset, register_device
+from tracker.second_look import Decode
 from tracker.stamps import StampPolicy
 from tracker.stores.sqlite import SqliteStore
 
@@ -172,9 +174,30 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def filling(
+    empty: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], AbstractContextManager[World]]:
+    """Makes a world in a database of its own, for a `template`."""
+
+    @contextmanager
+    def filling() -> Iterator[World]:
+        store = SqliteStore(Path(copy(empty, tmp_path_factory.mktemp("filled") / "retour.db")))
+        yield World(store)
+        store.close()
+
+    return filling
+
+
 @pytest.fixture
-def store(tmp_path: Path, empty: Path) -> Iterator[SqliteStore]:
-    store = SqliteStore(Path(copy(empty, tmp_path / "retour.db")))
+def template(empty: Path) -> Path:
+    """The database that each test gets a copy of: a module may fill one for all its tests."""
+    return empty
+
+
+@pytest.fixture
+def store(tmp_path: Path, template: Path) -> Iterator[SqliteStore]:
+    store = SqliteStore(Path(copy(template, tmp_path / "retour.db")))
     yield store
     store.close()
 
@@ -198,8 +221,16 @@ def any_app(empty: Path) -> Iterator[FastAPI]:
 
 
 @pytest.fixture
-def app(any_app: FastAPI, store: SqliteStore, clock: StandingClock) -> FastAPI:
-    any_app.state.backend = Backend(store, clock, lambda: (), POLICY, None)
+def decode() -> Decode | None:
+    """How a dead letter is read again: here not at all."""
+    return None
+
+
+@pytest.fixture
+def app(
+    any_app: FastAPI, store: SqliteStore, clock: StandingClock, decode: Decode | None
+) -> FastAPI:
+    any_app.state.backend = Backend(store, clock, lambda: (), POLICY, decode)
     any_app.state.feed = Feed(store)
     return any_app
 

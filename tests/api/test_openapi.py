@@ -37,14 +37,20 @@ CHECKS = [
 
 
 @pytest.fixture
-def app(store: Any, clock: Any) -> FastAPI:
+def decode() -> Any:
     """As `retour` starts it: this one can read messages again."""
-    return create_app(store, clock, decode=decode_again)
+    return decode_again
 
 
-@pytest.fixture
-def filled(world: Any) -> None:
+@pytest.fixture(scope="module")
+def template(filling: Any) -> Any:
     """All that the examples speak of."""
+    with filling() as world:
+        fill(world)
+        return world.store.path
+
+
+def fill(world: Any) -> None:
     world.site("depot", lon=4.48, lat=51.92)
     world.site("cust-1", lon=4.3, lat=51.8)
     world.zone("z_inspection", "depot")
@@ -63,7 +69,7 @@ def filled(world: Any) -> None:
 
 
 @pytest.fixture
-def described(app: FastAPI, filled: None) -> Any:
+def described(app: FastAPI) -> Any:
     schema = schemathesis.openapi.from_asgi("/v1/openapi.json", app)
     return schema.exclude(path=ENDLESS)
 
@@ -160,7 +166,6 @@ def of_fields(schema: Any) -> dict[str, Any]:
 
 
 @pytest.mark.thorough
-@pytest.mark.usefixtures("filled")
 @pytest.mark.parametrize(("method", "path", "params", "body"), [*examples()])
 def test_every_example_works(
     anonymous: Any, method: str, path: str, params: Any, body: Any

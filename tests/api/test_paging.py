@@ -31,18 +31,21 @@ def walk(client: Any, path: str, **params: Any) -> list[list[Any]]:
         assert len(pages[-1]) == params["limit"]
 
 
-@pytest.fixture
-def filled(world: Any) -> None:
-    for n in range(7):
-        world.site(f"s{n}", *((4.2, 53.0, 500_000) if n == 0 else (100 + n,)))
-        world.zone(f"z{n}", "s0")
-        world.device(f"d{n}", place=GATE)
-        world.asset(f"a{n}", devices=(f"d{n}",))
-        world.bury(b"{%d" % n)
-        world.tell("stranger", n, (NOON, Fix(50.0 + n, 4.2)))
-        if n > 0:
-            world.tell(f"d{n}", 99, (NOON - 50 * n, Fix(52.0, 4.2)))
-        world.tell("d0", n, (NOON - 100, Values({"battery": 0.8})), (NOON, Fix(50.0 + n, 4.2)))
+@pytest.fixture(scope="module")
+def template(filling: Any) -> Any:
+    """Seven of everything."""
+    with filling() as world:
+        for n in range(7):
+            world.site(f"s{n}", *((4.2, 53.0, 500_000) if n == 0 else (100 + n,)))
+            world.zone(f"z{n}", "s0")
+            world.device(f"d{n}", place=GATE)
+            world.asset(f"a{n}", devices=(f"d{n}",))
+            world.bury(b"{%d" % n)
+            world.tell("stranger", n, (NOON, Fix(50.0 + n, 4.2)))
+            if n > 0:
+                world.tell(f"d{n}", 99, (NOON - 50 * n, Fix(52.0, 4.2)))
+            world.tell("d0", n, (NOON - 100, Values({"battery": 0.8})), (NOON, Fix(50.0 + n, 4.2)))
+        return world.store.path
 
 
 LISTINGS = {
@@ -59,7 +62,6 @@ LISTINGS = {
 }
 
 
-@pytest.mark.usefixtures("filled")
 @pytest.mark.parametrize("path", LISTINGS)
 @pytest.mark.parametrize("limit", [1, 3, 7, 8])
 def test_a_walk_meets_everything_once_and_in_order(client: Any, path: str, limit: int) -> None:
@@ -71,7 +73,6 @@ def test_a_walk_meets_everything_once_and_in_order(client: Any, path: str, limit
     assert len(pages) == -(-7 // limit)
 
 
-@pytest.mark.usefixtures("filled")
 def test_what_comes_meanwhile_does_not_disturb_a_walk(client: Any, world: Any) -> None:
     first = client.get("/v1/dead-letters", params={"limit": 4}).json()
     world.bury(b"newer")
@@ -112,7 +113,6 @@ NO_POSITIONS = [
 ]
 
 
-@pytest.mark.usefixtures("filled")
 @pytest.mark.parametrize("path", LISTINGS)
 def test_what_is_no_cursor_is_refused(client: Any, path: str) -> None:
     made = client.get(path, params={"limit": 1}).json()["next"]
@@ -124,7 +124,6 @@ def test_what_is_no_cursor_is_refused(client: Any, path: str) -> None:
         assert answer.json()["type"] == "/problems/bad-cursor"
 
 
-@pytest.mark.usefixtures("filled")
 def test_a_moment_has_the_key_of_an_event(client: Any) -> None:
     made = client.get("/v1/assets/a0/track", params={"limit": 1}).json()["next"]
     query = json.loads(urlsafe_b64decode(made + "=="))[0]
@@ -132,7 +131,6 @@ def test_a_moment_has_the_key_of_an_event(client: Any) -> None:
     assert client.get("/v1/assets/a0/track", params={"cursor": cursor}).status_code == 400
 
 
-@pytest.mark.usefixtures("filled")
 def test_a_cursor_is_good_for_its_own_listing_alone(client: Any) -> None:
     cursors = {path: client.get(path, params={"limit": 2}).json()["next"] for path in LISTINGS}
     for made, cursor in cursors.items():
@@ -141,7 +139,6 @@ def test_a_cursor_is_good_for_its_own_listing_alone(client: Any) -> None:
             assert status == (200 if path == made else 400), (made, path)
 
 
-@pytest.mark.usefixtures("filled")
 def test_a_cursor_is_good_for_its_own_filters_alone(client: Any) -> None:
     path = "/v1/assets/a0/track"
     params = {"from": NOON - 5, "to": NOON + 5, "limit": 2}

@@ -107,11 +107,18 @@ def listen(url: str) -> Listen:
     return listen
 
 
+@pytest.fixture(scope="module")
+def template(filling: Any) -> Any:
+    """Three assets with a device each."""
+    with filling() as world:
+        for n in range(3):
+            world.device(f"d{n}")
+            world.asset(f"a{n}", devices=(f"d{n}",))
+        return world.store.path
+
+
 @pytest.fixture
 def fleet(world: Any) -> Any:
-    for n in range(3):
-        world.device(f"d{n}")
-        world.asset(f"a{n}", devices=(f"d{n}",))
     return world
 
 
@@ -293,7 +300,7 @@ def test_a_browser_resumes_by_header_and_a_person_by_parameter(listen: Listen, f
 )
 def test_however_it_is_paged_and_cut_off_all_is_told_once(
     world: Any,
-    empty: Path,
+    template: Path,
     rows: list[tuple[int, int]],
     reads: list[int | None],
     size: int,
@@ -305,11 +312,8 @@ def test_however_it_is_paged_and_cut_off_all_is_told_once(
         for most in ("ROWS", "LINES"):
             patch.setattr(feed, most, size)
         patch.setattr(feed, "SUBJECTS", subjects)
-        fresh = type(world)(SqliteStore(Path(copy(empty, Path(folder) / "retour.db"))))
+        fresh = type(world)(SqliteStore(Path(copy(template, Path(folder) / "retour.db"))))
         told, position = list[feed.Event](), feed.Position(0, 0)
-        for asset in range(3):
-            fresh.device(f"d{asset}")
-            fresh.asset(f"a{asset}", devices=(f"d{asset}",))
         for n, (asset, at) in enumerate(rows):
             fresh.tell(f"d{asset}", n, (NOON + at, Fix(float(at), 4.0)))
             heard = reads[n % len(reads)]

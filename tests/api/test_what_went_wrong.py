@@ -1,11 +1,12 @@
 from base64 import b64decode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 
 from api import chosen
-from api.app import create_app
 from tracker.model import Fix, Message, Read, Values
 
 NOON = 1_767_614_400_000
@@ -100,7 +101,6 @@ def test_any_stamp_can_be_shown(client: Any, world: Any, stamp: int, shown: str)
     assert held["observation"]["what"] == {"battery": 0.8}
 
 
-WRITER = {"Authorization": "Bearer rtr_write"}
 Decoder = Callable[[str, bytes, int, int], Message]
 
 
@@ -115,12 +115,6 @@ def decode(world: Any) -> Decoder:
         return world.message("trk", int(payload[4:]), fix, received=received)  # type: ignore[no-any-return]
 
     return decode
-
-
-@pytest.fixture
-def writer(store: Any, clock: Any, anonymous: Any, decode: Decoder) -> Iterator[Any]:
-    with type(anonymous)(create_app(store, clock, decode=decode), headers=WRITER) as client:
-        yield client
 
 
 def ids(client: Any, path: str, **params: Any) -> list[int]:
@@ -197,9 +191,10 @@ def test_a_great_many_are_dealt_with_call_by_call(
     )
 
 
-def test_where_nothing_can_be_read_it_is_said(anonymous: Any, world: Any) -> None:
+def test_where_nothing_can_be_read_it_is_said(writer: Any, app: FastAPI, world: Any) -> None:
+    app.state.backend = replace(app.state.backend, decode=None)
     world.bury(b"fix 1")
-    answer = anonymous.post("/v1/dead-letters/retry", json={"ids": [1]}, headers=WRITER)
+    answer = writer.post("/v1/dead-letters/retry", json={"ids": [1]})
     assert (answer.status_code, answer.json()["type"]) == (501, "/problems/no-decoder")
     with world.store.reading() as reader:
         assert len(reader.dead_letters(None, 9)) == 1
