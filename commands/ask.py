@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from commands.asking import AssetId, about, known_site, opened, titled
-from commands.show import AsJson, ago, iso, legible, show, when, yes_no
+from commands.show import AsJson, ago, iso, legible, show, show_rows, when, yes_no
 from tracker.model import Asset
 from tracker.places import Site
 from tracker.ports import AssetFilter, Reader
@@ -35,7 +35,7 @@ def assets(
             known_site(reader, site)
         found = reader.assets(AssetFilter(search, class_, site), "", limit + 1)
         rows = [asset_row(asset, reader, now) for asset in found[:limit]]
-    show(rows if as_json else [asset_words(row) for row in rows], as_json, "no asset is found")
+    show_rows(rows, asset_words, as_json, "no asset is found")
     if len(found) > limit:
         typer.echo(f"there are more than {limit}: ask for them with --limit", err=True)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +19,15 @@ from gateway.bench import bench_ingest
 from tracker.stores.sqlite import SqliteStore
 
 group = typer.Typer(no_args_is_help=True, help="Benchmarks, each beside a bare reference.")
+
+
+@contextmanager
+def filling() -> Iterator[Callable[[int, int], None]]:
+    """What a benchmark of a filled database runs in: a quiet log, a calm collector, a bar."""
+    configure_log("error")
+    calm_the_collector()
+    with progress_bar("Filling") as progress:
+        yield progress
 
 
 @group.command("ingest")
@@ -48,9 +59,7 @@ def bench_query_command(
 
     Example: retour bench query --assets 100000 --database bench.db --json
     """
-    configure_log("error")
-    calm_the_collector()
-    with tempfile.TemporaryDirectory() as folder, progress_bar("Filling") as progress:
+    with tempfile.TemporaryDirectory() as folder, filling() as progress:
         figures = bench_query(database or Path(folder) / "bench.db", assets, progress)
     show(figures, as_json)
 
@@ -65,9 +74,7 @@ def bench_refold_command(
 
     Example: retour bench refold --observations 20000 --json
     """
-    configure_log("error")
-    calm_the_collector()
-    with progress_bar("Filling") as progress:
+    with filling() as progress:
         figures = bench_refold(observations, times, progress)
     show(figures, as_json)
 

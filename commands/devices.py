@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
 
 from commands.asking import opened
 from commands.settings import load_settings
-from commands.show import AsJson, UserError, ago, iso, show, yes_no
+from commands.show import AsJson, UserError, ago, iso, show, show_rows, yes_no
 from tracker import ports
 from tracker.arrange import arrange
 from tracker.model import Asset, Device
@@ -68,11 +68,8 @@ def device_list(
             for status in every_device(reader)
             if (row := device_row(status, now))["silent"] or not silent
         ]
-    show(
-        rows if as_json else [device_words(row) for row in rows],
-        as_json,
-        none="no device is silent" if silent else "no device is registered",
-    )
+    none = "no device is silent" if silent else "no device is registered"
+    show_rows(rows, device_words, as_json, none)
 
 
 def every_device(reader: ports.Reader) -> Iterator[DeviceStatus]:
@@ -107,7 +104,7 @@ def device_row(status: DeviceStatus, now: int) -> dict[str, Any]:
     }
 
 
-def device_words(row: dict[str, Any]) -> dict[str, Any]:
+def device_words(row: Mapping[str, Any]) -> dict[str, Any]:
     """A device's row for people: a recording was heard when it was recorded, not lately."""
     recorded = row["recording"] and row["last_heard"] is not None
     heard = row["last_heard"][:10] if recorded else ago(row["age_s"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -42,6 +42,16 @@ def show(data: Any, as_json: bool, none: str = "none") -> None:
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()))
     (out if out.is_terminal else Console(width=WIDE)).print(table)
+
+
+def show_rows(
+    rows: Sequence[Mapping[str, Any]],
+    words: Callable[[Mapping[str, Any]], dict[str, Any]],
+    as_json: bool,
+    none: str,
+) -> None:
+    """Print a list: as JSON, or each row in the `words` for people."""
+    show([*rows] if as_json else [words(row) for row in rows], as_json, none)
 
 
 def _cell(value: Any) -> Text:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
 
 from commands.asking import opened
-from commands.show import AsJson, iso, legible, out, show
+from commands.show import AsJson, iso, legible, out, show, show_rows
 from tracker.model import DeadLetter, Quarantined
 from tracker.ports import Reader
 
@@ -26,7 +26,7 @@ def dead_letters(reason: Reason = None, limit: Limit = 100, as_json: AsJson = Fa
     with store.reading() as reader:
         found = reader.dead_letters(None, limit, reason=reason)
     rows = [letter_row(number, letter) for number, letter in found]
-    show(rows if as_json else [trouble_words(row) for row in rows], as_json, "no dead letters")
+    show_rows(rows, trouble_words, as_json, "no dead letters")
 
 
 def letter_row(number: int, letter: DeadLetter) -> dict[str, Any]:
@@ -59,9 +59,9 @@ def quarantine(reason: Reason = None, limit: Limit = 100, as_json: AsJson = Fals
         return
     if strangers:
         out.print("Nobody has registered these: `retour device create ID` lets in what they sent")
-        show([stranger_words(row) for row in strangers], as_json)
+        show_rows(strangers, stranger_words, as_json, "none")
         out.print()
-    show([trouble_words(row) for row in held], as_json, none="nothing is held back")
+    show_rows(held, trouble_words, as_json, "nothing is held back")
 
 
 def unknown_devices(reader: Reader) -> Iterator[dict[str, Any]]:
@@ -95,7 +95,7 @@ def held_row(number: int, held: Quarantined) -> dict[str, Any]:
     }
 
 
-def stranger_words(row: dict[str, Any]) -> dict[str, Any]:
+def stranger_words(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "device": row["device"],
         "observations": row["observations"],
@@ -104,7 +104,7 @@ def stranger_words(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def trouble_words(row: dict[str, Any]) -> dict[str, Any]:
+def trouble_words(row: Mapping[str, Any]) -> dict[str, Any]:
     """What went wrong with something, for people."""
     names = ("id", "received", "device", "reason", "detail")
     return {name: row[name] for name in names} | {"received": legible(row["received"])}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
 from commands.asking import EVERY, Since, Until, about, known_site, opened, period
-from commands.show import AsJson, UserError, iso, lasting, legible, show, when, yes_no
+from commands.show import AsJson, UserError, iso, lasting, legible, show, show_rows, when, yes_no
 from tracker import queries
 from tracker.places import Circle, Site
 from tracker.ports import Position, Reader
@@ -60,7 +60,7 @@ def inside(
         else:
             found = queries.inside_at(reader, site, at, BEGINNING, EVERY)
     none = f"nothing {'is' if at is None else 'was'} at {site}{'' if at is None else ' then'}"
-    show_visits([visit_row(one, site) for one in found], as_json, none)
+    show_rows([visit_row(one, site) for one in found], visit_words, as_json, none)
 
 
 def visits(
@@ -86,7 +86,7 @@ def visits(
         rows = [visit_row(one, site) for one in found]
     else:
         raise UserError("say either an asset or a --site")
-    show_visits(rows, as_json, "no visit is known")
+    show_rows(rows, visit_words, as_json, "no visit is known")
 
 
 def visits_of(
@@ -121,10 +121,6 @@ def visit_row(one: Inside, site: str) -> dict[str, Any]:
         "dwell_s": (one.last - one.since) / 1000,
         "confirmed": one.confirmed,
     }
-
-
-def show_visits(rows: Sequence[Mapping[str, Any]], as_json: bool, none: str) -> None:
-    show(rows if as_json else [visit_words(row) for row in rows], as_json, none)
 
 
 def visit_words(row: Mapping[str, Any]) -> dict[str, Any]:

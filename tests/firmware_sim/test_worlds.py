@@ -6,6 +6,7 @@ from itertools import islice
 
 import pytest
 
+from firmware_sim.__main__ import _parser
 from firmware_sim.clock import Clock
 from firmware_sim.geometry import Point
 from firmware_sim.reader import Reader, Visit
@@ -67,6 +68,13 @@ def test_a_battery_only_falls_and_a_seed_is_a_world():
 def test_a_tracker_with_one_place_rests_there():
     tracker = Tracker(round_trip([DEPOT], 1_000))
     assert of("status", events(tracker, 10_000_000)) == [(1_000, {"moving": False})]
+
+
+@pytest.mark.parametrize(("words", "leaves_ms"), [("--rest 30", 30_000), ("", 70_000)])
+def test_a_tracker_at_the_terminal_drives_off_when_it_is_told_to(words, leaves_ms):
+    options = _parser().parse_args(["tracker", "--device", "t", "--url", "u", *words.split()])
+    reported = events(options.world(options, 0), 600_000)
+    assert of("status", reported)[:2] == [(0, {"moving": False}), (leaves_ms, {"moving": True})]
 
 
 def test_a_round_trip_goes_on_for_ever_and_crosses_the_date_line_the_short_way():
