@@ -6,7 +6,7 @@ What each command does is in `commands/`; start with `commands/run.py`.
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -93,15 +93,6 @@ def main() -> None:
             raise
         print(f"retour: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(1)
-
-
-def __getattr__(name: str) -> Any:
-    """The settings, for who looks them up here: most commands' help has no need of them."""
-    if name != "Settings":
-        raise AttributeError(name)
-    from commands.settings import Settings
-
-    return Settings
 
 
 if __name__ == "__main__":

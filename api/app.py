@@ -29,6 +29,7 @@ from api import (
     visits,
     zones,
 )
+from api.auth import Guarded
 from api.backend import Backend
 from api.bodies import only_json
 from api.etags import Conditional
@@ -96,9 +97,10 @@ def create_app(
         redirect_slashes=False,
         generate_unique_id_function=_operation_id,
     )
-    app.state.backend = Backend(store, clock, health, policy or StampPolicy(), decode)
+    backend = Backend(store, clock, health, policy or StampPolicy(), decode)
+    app.state.backend = backend
     app.state.feed = Feed(store)
-    _add_middleware(app, rate, clock)
+    _add_middleware(app, rate, backend)
     problems.handle_problems(app)
     guards = [Depends(only_declared), Depends(only_json)]
     everywhere = problems.documented(*problems.EVERYWHERE)
@@ -108,12 +110,13 @@ def create_app(
     return app
 
 
-def _add_middleware(app: FastAPI, rate: Rate | None, clock: Clock) -> None:
+def _add_middleware(app: FastAPI, rate: Rate | None, backend: Backend) -> None:
     """From the innermost to the outermost."""
     app.add_middleware(Conditional)
+    app.add_middleware(Guarded, backend=backend)
     app.add_middleware(SizeLimited)
     if rate is not None:
-        app.add_middleware(RateLimited, rate=rate, clock=clock)
+        app.add_middleware(RateLimited, rate=rate, backend=backend)
     app.add_middleware(Observed)
 
 

@@ -7,15 +7,18 @@ from contextlib import contextmanager
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
+from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.backend import Backend, TheBackend
-from tracker.access import digest_of
+from tracker.access import ApiKey, digest_of
 from tracker.audit import Act
 from tracker.ports import Reader, Writer
 from tracker.queries import fresh
 from tracker.stamps import StampPolicy
 
+WITH_BODY = ("POST", "PUT", "PATCH")
 _bearer = HTTPBearer(
     scheme_name="key",
     bearerFormat="rtr_...",
@@ -100,12 +103,49 @@ class Caller:
         return self._backend.clock.now()
 
     def _admit(self, reader: Reader, scope: str) -> None:
-        key = reader.api_key(digest_of(self._secret))
-        if key is None or not key.in_force(self._backend.clock.wall()):
-            raise InvalidKey
+        key = _in_force(self._backend, reader, self._secret)
         self._request.state.key = key.id  # for the log
         if not key.allows(scope):
             raise ScopeTooSmall(scope)
+
+
+def secret_in(scope: Scope) -> str | None:
+    """The key that a request carries, whoever made it."""
+    header = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+    scheme, _, secret = header.decode("latin-1").partition(" ")
+    return secret.strip() or None if scheme.lower() == "bearer" else None
+
+
+def _in_force(backend: Backend, reader: Reader, secret: str) -> ApiKey:
+    """The key of a secret. Raises InvalidKey."""
+    digest = digest_of(secret)
+    key = reader.api_key(digest)
+    if key is None or not key.in_force(backend.clock.wall()):
+        backend.admitted.discard(digest)
+        raise InvalidKey
+    backend.admitted.add(digest)
+    return key
+
+
+class Guarded:
+    """ASGI middleware: before a body is read, raises MissingKey or InvalidKey. To read and check
+    one costs more than whoever has no key may cost."""
+
+    def __init__(self, app: ASGIApp, backend: Backend) -> None:
+        self._app = app
+        self._backend = backend
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        if scope["type"] == "http" and scope["method"] in WITH_BODY:
+            if (secret := secret_in(scope)) is None:
+                raise MissingKey
+            await run_in_threadpool(self._check, secret)
+        await self._app(scope, receive, send)
+
+    def _check(self, secret: str) -> None:
+        with self._backend.store.reading() as reader:
+            _in_force(self._backend, reader, secret)
 
 
 async def _caller(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -17,13 +17,15 @@ from tracker.stamps import StampPolicy
 @dataclass(frozen=True, slots=True)
 class Backend:
     """The store, the clock, what ails the other parts of the process, in words, which stamps to
-    believe, and how to read a message that could not be read before (None: not here)."""
+    believe, and how to read a message that could not be read before (None: not here).
+    `admitted` are the digests of keys that were in force when last asked with."""
 
     store: Store
     clock: Clock
     health: Callable[[], Sequence[str]]
     policy: StampPolicy
     decode: Decode | None
+    admitted: set[bytes] = field(default_factory=set)
 
 
 async def _backend(request: Request) -> Backend:

@@ -61,7 +61,10 @@ class BindingBody(BaseModel):
         examples=["3374257BF40C0E400000162E"],
     )
     device: str | None = Field(
-        default=None, description="Or else a registered device.", examples=["trk-2"]
+        default=None,
+        max_length=128,
+        description="Or else a registered device.",
+        examples=["trk-2"],
     )
     since: Moment | None = Field(
         default=None,

@@ -29,9 +29,14 @@ class Chosen(BaseModel):
         None, description="Their numbers.", examples=[[17, 18]]
     )
     reason: str | None = Field(
-        None, description="All that are here for this reason.", examples=["not_json"]
+        None,
+        max_length=256,
+        description="All that are here for this reason.",
+        examples=["not_json"],
     )
-    device: str | None = Field(None, description="All of this device.", examples=["trk-1"])
+    device: str | None = Field(
+        None, max_length=256, description="All of this device.", examples=["trk-1"]
+    )
     before: RowNumber | None = Field(
         None, description="`next` of the answer before: go on from there.", examples=[1042]
     )

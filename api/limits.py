@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from hashlib import blake2b
+from collections.abc import Container
 from math import ceil
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tracker.clocks import Clock
+from api.auth import secret_in
+from api.backend import Backend
+from tracker.access import digest_of
 
 CLIENTS_AT_MOST = 10_000
 BODY_AT_MOST = 1024 * 1024  # bytes
@@ -71,25 +73,27 @@ class Rate:
 class RateLimited:
     """ASGI middleware: raises TooMany. Only `/v1` is limited: who watches the process may."""
 
-    def __init__(self, app: ASGIApp, rate: Rate, clock: Clock) -> None:
+    def __init__(self, app: ASGIApp, rate: Rate, backend: Backend) -> None:
         self._app = app
         self._rate = rate
-        self._clock = clock
+        self._backend = backend
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or raise TooMany."""
         if scope["type"] == "http" and scope["path"].startswith("/v1/"):
-            wait = self._rate.wait(_client(scope), self._clock.mono())
+            client = _client(scope, self._backend.admitted)
+            wait = self._rate.wait(client, self._backend.clock.mono())
             if wait:
                 raise TooMany(wait)
         await self._app(scope, receive, send)
 
 
-def _client(scope: Scope) -> str:
-    """Who asks: whoever holds a key, else an address. No secret is remembered."""
-    key = _header(scope, b"authorization")
-    if key is not None:
-        return blake2b(key, digest_size=16).hexdigest()
+def _client(scope: Scope, admitted: Container[bytes]) -> str:
+    """Who asks: whoever holds a key that is known to be one, else an address: to invent keys
+    makes nobody another client."""
+    secret = secret_in(scope)
+    if secret is not None and (digest := digest_of(secret)) in admitted:
+        return digest.hex()
     address: tuple[str, int] | None = scope.get("client")
     return address[0] if address else ""
 

@@ -26,6 +26,7 @@ from tracker.registry import BeforeEdge, Conflict, Outdated, Unregistered
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
+ERRORS_TOLD = 20
 log = structlog.get_logger()
 
 
@@ -96,7 +97,9 @@ class Problem(BaseModel):
     )
     instance: str = Field(description="The path asked for.", examples=["/v1/assets/pallet-9"])
     errors: list[BadParameter] | None = Field(
-        None, description="The parameters refused; only with /problems/bad-value."
+        None,
+        description="The parameters refused, the first of very many; only with "
+        "/problems/bad-value.",
     )
 
 
@@ -203,8 +206,11 @@ def answer_to(error: Exception, path: str) -> JSONResponse:
     elif isinstance(error, BadValue):
         errors = [BadParameter(name=error.name, at=error.at, detail=error.detail)]
     elif isinstance(error, RequestValidationError):
-        errors = [_bad_parameter(one, error.body) for one in error.errors()]
+        found = error.errors()
+        errors = [_bad_parameter(one, error.body) for one in found[:ERRORS_TOLD]]
         detail = "; ".join(f"{one.name}: {one.detail}" for one in errors)
+        if more := len(found) - len(errors):
+            detail += f"; and {more} more"
     sort = sort._replace(headers={**sort.headers, **(getattr(error, "headers", None) or {})})
     return _answer(sort, detail, path, errors)
 

@@ -15,7 +15,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from tracker.model import DEVICE_ID_RULE, is_device_id
 
 RADIUS_AT_MOST_M = 1_000_000
-POINTS_AT_MOST = 10_000
+POINTS_AT_MOST = 10_000  # of a ring
+HOLES_AT_MOST = 100
 PLACE_ID_RULE = "1 to 128 letters, digits and the characters . _ : -"
 
 
@@ -27,6 +28,13 @@ def time_zone(name: str) -> str:
     if name not in _time_zones():
         raise ValueError(f"{name!r:.60} is no IANA time zone; write it like Europe/Amsterdam")
     return name
+
+
+def storable(text: str) -> str:
+    """A text that every database and every reader of JSON takes, as it is; else ValueError."""
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("a text has no NUL character and no half of a surrogate pair")
+    return text
 
 
 def _device_id(id: str) -> str:
@@ -43,7 +51,7 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(gt=0, le=366 * 86_400, allow_inf_nan=False)]
 PlaceId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,128}$", examples=["depot"])]
 DeviceId = Annotated[str, AfterValidator(_device_id), Field(examples=["rdr-1"])]
-Name = Annotated[str, Field(max_length=256, examples=["Depot Rotterdam"])]
+Name = Annotated[str, Field(max_length=256, examples=["Depot Rotterdam"]), AfterValidator(storable)]
 Ring = Annotated[list[LonLat], Field(min_length=3, max_length=POINTS_AT_MOST)]
 SiteKind = Literal["depot", "customer", "hub", "partner", "other"]
 
@@ -69,7 +77,9 @@ class Polygon(Value):
         description="Corners, longitude first; closed or not.",
         examples=[[[4.3, 51.8], [4.31, 51.8], [4.31, 51.81]]],
     )
-    holes: list[Ring] = Field(default=[], description="Rings cut out of it.", examples=[[]])
+    holes: Annotated[list[Ring], Field(max_length=HOLES_AT_MOST)] = Field(
+        default=[], description="Rings cut out of it.", examples=[[]]
+    )
 
 
 Fence = Circle | Polygon

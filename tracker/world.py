@@ -28,7 +28,18 @@ from pydantic import (
 
 from tracker.epc import tag_id
 from tracker.model import ASSET_ID_RULE, is_asset_id
-from tracker.places import DeviceId, Name, PlaceId, Reader, Seconds, Site, Value, Zone, time_zone
+from tracker.places import (
+    DeviceId,
+    Name,
+    PlaceId,
+    Reader,
+    Seconds,
+    Site,
+    Value,
+    Zone,
+    storable,
+    time_zone,
+)
 from tracker.worldchecks import TIMED, Finding, Sound, contradictions
 from tracker.worldfile import (
     DIGITS_AT_MOST,
@@ -92,10 +103,11 @@ def _attribute(value: Any) -> Any:
     if isinstance(value, str):
         if len(value) > 1_024:
             raise ValueError("a text of an attribute has at most 1,024 characters")
+        storable(value)
     elif not isinstance(value, int | float):
         raise ValueError("an attribute is a text, a number, true or false")
-    elif not isfinite(value) or (isinstance(value, int) and abs(value) >= 10**DIGITS_AT_MOST):
-        raise ValueError(f"{value} is no number that everyone reads alike: make it a text")
+    elif abs(value) >= 10**DIGITS_AT_MOST if isinstance(value, int) else not isfinite(value):
+        raise ValueError(f"{value!s:.40} is no number that everyone reads alike: make it a text")
     return value
 
 
@@ -122,9 +134,9 @@ Moment = Annotated[
 ]
 Day = Annotated[date, BeforeValidator(_day)]
 AssetId = Annotated[str, AfterValidator(_asset_id)]
-Word = Annotated[str, Field(min_length=1, max_length=64)]
+Word = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(storable)]
 Attribute = Annotated[str | int | float | bool, BeforeValidator(_attribute)]
-ExternalId = Annotated[str, Field(min_length=1, max_length=256)]
+ExternalId = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(storable)]
 
 
 class Interval(Value):
@@ -272,6 +284,7 @@ class Known:
 
 
 NOTHING = Known()
+FAULTS_AT_MOST = 1_000  # nobody mends more at once, and to tell a million takes a gigabyte
 LIST_WANTED = "a list is wanted here: its items begin with `- `"
 _SECTIONS = Names(World.model_fields)
 _INTERVAL = ("since", "until")
@@ -285,7 +298,7 @@ _ITEMS: dict[str, Any] = {
 def read_world(content: str | bytes, known: Known = NOTHING) -> World:
     """The world that a file describes; it may refer to what is `known` besides.
 
-    Raises BadWorld, with every fault of the file.
+    Raises BadWorld, with every fault of the file, or the first thousand.
 
     >>> read_world("sites: [{id: depot, since: 2026-01-05}]").sites[0].since
     1767571200000
@@ -297,7 +310,8 @@ def read_world(content: str | bytes, known: Known = NOTHING) -> World:
     tree, faults = parse(content)
     items = _Items(tree)
     wrong = {path for path, _ in items.findings}  # a name that none can have leads nowhere too
-    others = contradictions(tree, items.sound, _names(tree, known))
+    all_read = len(items.findings) < FAULTS_AT_MOST
+    others = contradictions(tree, items.sound, _names(tree, known)) if all_read else []
     findings = [*items.findings, *(one for one in others if one[0] not in wrong)]
     found = [Fault(*locate(tree, path), detail) for path, detail in findings]
     if faults or found:
@@ -339,7 +353,7 @@ class _Items:
                 self.findings.append(((section,), f"unknown key{_SECTIONS.hint(section)}"))
             elif section != "retour" and not isinstance(items, Seq):
                 self.findings.append(((section,), LIST_WANTED))
-            elif section != "retour":
+            elif section != "retour" and len(self.findings) < FAULTS_AT_MOST:
                 self._read(section, items)
 
     def _read(self, section: str, items: Seq) -> None:
@@ -350,6 +364,9 @@ class _Items:
             return adapter.validate_python(given, by_alias=True, by_name=False)
 
         for n, item in enumerate(items):
+            if len(self.findings) >= FAULTS_AT_MOST:
+                self.findings.append(((section, n), "from here on nothing was looked at"))
+                break
             try:
                 self.sound[section][n] = validated(item)
             except ValidationError as error:

@@ -48,6 +48,7 @@ def test_a_burst_passes_and_then_the_rate_holds(limited: Any, ticking: TickingCl
         headers = {"Authorization": f"Bearer {secret}"}
         return [limited.get("/v1/assets", headers=headers).status_code for _ in range(n)]
 
+    assert statuses(1) == [200]  # still counted by address: nobody knows the key yet
     assert statuses(5) == [200, 200, 200, 429, 429]
     assert statuses(1, "rtr_write") == [200]
     ticking.at += 2
@@ -57,6 +58,7 @@ def test_a_burst_passes_and_then_the_rate_holds(limited: Any, ticking: TickingCl
 
 
 def test_who_is_refused_is_told_when_to_come_back(limited: Any) -> None:
+    limited.get("/v1/assets", headers=HELLO)
     answers = [limited.get("/v1/assets", headers=HELLO) for _ in range(4)]
     assert answers[3].status_code == 429
     assert answers[3].headers["retry-after"] == "2"
@@ -69,6 +71,42 @@ def test_who_is_refused_is_told_when_to_come_back(limited: Any) -> None:
 def test_who_has_no_key_is_counted_by_address(limited: Any) -> None:
     statuses = [limited.get("/v1/assets").status_code for _ in range(4)]
     assert statuses == [401, 401, 401, 429]
+
+
+def test_invented_keys_are_counted_by_address(limited: Any) -> None:
+    invented = [{"Authorization": f"Bearer rtr_{n}"} for n in range(4)]
+    statuses = [limited.get("/v1/assets", headers=one).status_code for one in invented]
+    assert statuses == [401, 401, 401, 429]
+
+
+def test_a_key_is_one_client_however_it_is_written(limited: Any) -> None:
+    limited.get("/v1/assets", headers=HELLO)
+    for spaces, status in ((1, 200), (2, 200), (7, 200), (9, 429)):
+        written = {"Authorization": f"bearer{' ' * spaces}rtr_write"}
+        assert limited.get("/v1/assets", headers=written).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("key", "detail"),
+    [
+        (None, "send a key as"),
+        ("rtr_invented", "the key is not valid"),
+        ("rtr_revoked", "not valid"),
+    ],
+)
+def test_without_a_key_in_force_no_body_is_read(anonymous: Any, key: str, detail: str) -> None:
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    for method, path in (("POST", "/v1/keys"), ("PUT", "/v1/assets/a"), ("PATCH", "/v1/assets/a")):
+        answer = anonymous.request(method, path, content=b"{", headers=headers)
+        assert answer.status_code == 401
+        assert detail in answer.json()["detail"]
+
+
+def test_of_very_many_errors_the_first_are_told(writer: Any) -> None:
+    body = {"assets": [{"id": "a", "class": "x", **{f"k{n}": 1 for n in range(500)}}]}
+    problem = writer.post("/v1/bulk/assets", json=body).json()
+    assert len(problem["errors"]) == 20
+    assert problem["detail"].endswith("; and 480 more")
 
 
 def test_who_watches_the_process_is_not_counted(limited: Any) -> None:

@@ -1,5 +1,6 @@
 """Assets and their bindings, set up and changed through the API."""
 
+import json
 from typing import Any
 
 import pytest
@@ -322,6 +323,26 @@ def test_of_many_assets_all_or_none_are_registered(writer: Any) -> None:
         ("assets.3.id", "body"),
         ("assets.5", "body"),
     ]
+    assert ids(writer.get("/v1/assets")) == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"attributes": {"a": 10**400}},
+        {"attributes": {"a": "\ud800"}},
+        {"attributes": {"a": "b\0"}},
+        {"attributes": {"a\0": 1}},
+        {"name": "b\0"},
+        {"class": "\0"},
+        {"external_ids": {"erp": "1\0"}},
+    ],
+)
+def test_a_value_that_not_everyone_can_keep_is_refused(writer: Any, fields: Any) -> None:
+    body = json.dumps({"id": "a", "class": "pallet", **fields})  # which httpx would not send
+    headers = {"Content-Type": "application/json"}
+    answer = writer.post("/v1/assets", content=body, headers=headers)
+    assert type_of(answer) == (422, "bad-value")
     assert ids(writer.get("/v1/assets")) == []
 
 

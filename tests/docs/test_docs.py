@@ -9,6 +9,7 @@ from prometheus_client import REGISTRY
 
 import retour
 from api.app import create_app
+from commands.settings import Settings
 from tracker.clocks import SystemClock
 from tracker.stores.sqlite import SqliteStore
 
@@ -38,7 +39,7 @@ def test_every_command_has_an_example(name, command):
     assert f"Example: {name}" in command.help or f" {name}" in command.help.partition("Example:")[2]
 
 
-@pytest.mark.parametrize("setting", retour.Settings.model_fields)
+@pytest.mark.parametrize("setting", Settings.model_fields)
 def test_every_setting_is_documented(setting):
     assert f"| `RETOUR_{setting.upper()}` |" in (ROOT / "docs/configuration.md").read_text()
 
@@ -47,7 +48,7 @@ def test_every_documented_setting_exists():
     documented = {
         name for page in PAGES for name in re.findall(r"RETOUR_[A-Z_]+", page.read_text())
     }
-    settings = {f"RETOUR_{name.upper()}" for name in retour.Settings.model_fields}
+    settings = {f"RETOUR_{name.upper()}" for name in Settings.model_fields}
     assert documented <= settings | {"RETOUR_CONFIG", "RETOUR_REQUIRE_SERVERS"}
 
 

@@ -240,6 +240,10 @@ REFUSED = {
     PALLET + "attributes: {a: 1e999}}": (
         "line 2: assets[0].attributes.a: inf is no number that everyone reads alike: make it a text"
     ),
+    PALLET + 'attributes: {a: "b\\0"}}': (
+        "line 2: assets[0].attributes.a: a text has no NUL character and no half of a surrogate "
+        "pair"
+    ),
     # geofences
     "sites:\n  - {id: a, geofence: {radius: 5}}": [
         "line 2: sites[0].geofence: `center` is missing",
@@ -386,8 +390,10 @@ def test_too_large_a_file_is_not_looked_at():
 # What is written
 
 TIMES = st.none() | st.integers(0, 253_402_300_799_999)
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
-WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
+WORDS = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=12
+)
 SHARES = st.none() | st.floats(0, 1)
 SECONDS = st.none() | st.floats(0.001, 1e6)
 ATTRIBUTES = st.one_of(
@@ -591,3 +597,10 @@ def test_a_mutated_file_is_read_or_refused():
 @given(st.text() | st.binary())
 def test_anything_is_read_or_refused(data):
     check(outcome(data))
+
+
+def test_of_very_many_faults_the_first_are_told():
+    with pytest.raises(BadWorld) as bad:
+        read_world("sites: [" + "{}, " * 5_000 + "]\nzones: [{}]")
+    assert len(bad.value.faults) == 1_001
+    assert str(bad.value.faults[-1]).endswith("from here on nothing was looked at")
