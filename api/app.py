@@ -97,10 +97,9 @@ def create_app(
         redirect_slashes=False,
         generate_unique_id_function=_operation_id,
     )
-    backend = Backend(store, clock, health, policy or StampPolicy(), decode)
-    app.state.backend = backend
+    app.state.backend = Backend(store, clock, health, policy or StampPolicy(), decode)
     app.state.feed = Feed(store)
-    _add_middleware(app, rate, backend)
+    _add_middleware(app, rate)
     problems.handle_problems(app)
     guards = [Depends(only_declared), Depends(only_json)]
     everywhere = problems.documented(*problems.EVERYWHERE)
@@ -110,13 +109,13 @@ def create_app(
     return app
 
 
-def _add_middleware(app: FastAPI, rate: Rate | None, backend: Backend) -> None:
+def _add_middleware(app: FastAPI, rate: Rate | None) -> None:
     """From the innermost to the outermost."""
     app.add_middleware(Conditional)
-    app.add_middleware(Guarded, backend=backend)
+    app.add_middleware(Guarded)
     app.add_middleware(SizeLimited)
     if rate is not None:
-        app.add_middleware(RateLimited, rate=rate, backend=backend)
+        app.add_middleware(RateLimited, rate=rate)
     app.add_middleware(Observed)
 
 

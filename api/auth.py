@@ -131,21 +131,21 @@ class Guarded:
     """ASGI middleware: before a body is read, raises MissingKey or InvalidKey. To read and check
     one costs more than whoever has no key may cost."""
 
-    def __init__(self, app: ASGIApp, backend: Backend) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._backend = backend
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
         if scope["type"] == "http" and scope["method"] in WITH_BODY:
             if (secret := secret_in(scope)) is None:
                 raise MissingKey
-            await run_in_threadpool(self._check, secret)
+            await run_in_threadpool(_check, scope["app"].state.backend, secret)
         await self._app(scope, receive, send)
 
-    def _check(self, secret: str) -> None:
-        with self._backend.store.reading() as reader:
-            _in_force(self._backend, reader, secret)
+
+def _check(backend: Backend, secret: str) -> None:
+    with backend.store.reading() as reader:
+        _in_force(backend, reader, secret)
 
 
 async def _caller(

@@ -73,16 +73,15 @@ class Rate:
 class RateLimited:
     """ASGI middleware: raises TooMany. Only `/v1` is limited: who watches the process may."""
 
-    def __init__(self, app: ASGIApp, rate: Rate, backend: Backend) -> None:
+    def __init__(self, app: ASGIApp, rate: Rate) -> None:
         self._app = app
         self._rate = rate
-        self._backend = backend
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or raise TooMany."""
         if scope["type"] == "http" and scope["path"].startswith("/v1/"):
-            client = _client(scope, self._backend.admitted)
-            wait = self._rate.wait(client, self._backend.clock.mono())
+            backend: Backend = scope["app"].state.backend
+            wait = self._rate.wait(_client(scope, backend.admitted), backend.clock.mono())
             if wait:
                 raise TooMany(wait)
         await self._app(scope, receive, send)

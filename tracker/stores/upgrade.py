@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -20,11 +21,15 @@ def _config(connection: Connection | None = None) -> Config:
     return config
 
 
+@cache
+def _revisions() -> list[str]:
+    """All that this version of Retour knows, the newest first."""
+    return [step.revision for step in ScriptDirectory.from_config(_config()).walk_revisions()]
+
+
 def newest() -> str:
     """The revision that this version of Retour needs."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    assert head is not None  # migrations ship with the package
-    return head
+    return _revisions()[0]
 
 
 def current(connection: Connection) -> str | None:
@@ -35,10 +40,9 @@ def current(connection: Connection) -> str | None:
 def refuse_foreign(connection: Connection) -> None:
     """Raise StoreRefused where a newer Retour, or another program, has made the database."""
     at = current(connection)
-    known = {step.revision for step in ScriptDirectory.from_config(_config()).walk_revisions()}
     if at is None and inspect(connection).get_table_names():
         raise StoreRefused("it holds the tables of another program")
-    if at is not None and at not in known:
+    if at is not None and at not in _revisions():
         raise StoreRefused(
             f"it is at revision {at}, which this version of Retour does not know: "
             "use the version that wrote it, or a newer one"
