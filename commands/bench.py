@@ -5,12 +5,14 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from commands.bench_fuzz import bench_fuzz
+from commands.bench_gateways import bench_gateways
 from commands.bench_query import bench_query
 from commands.bench_refold import bench_refold
 from commands.process import calm_the_collector, configure_log
@@ -19,6 +21,13 @@ from gateway.bench import bench_ingest
 from tracker.stores.sqlite import SqliteStore
 
 group = typer.Typer(no_args_is_help=True, help="Benchmarks, each beside a bare reference.")
+
+
+class Kind(StrEnum):
+    """Of database."""
+
+    SQLITE = "sqlite"
+    POSTGRESQL = "postgresql"
 
 
 @contextmanager
@@ -35,6 +44,9 @@ def bench_ingest_command(
     messages: Annotated[int, typer.Option(help="Messages to drain in each round.")] = 40_000,
     rounds: Annotated[int, typer.Option(help="Rounds; medians are printed.")] = 3,
     waiting: Annotated[int, typer.Option(help="Also measure memory with so many queued.")] = 0,
+    store: Annotated[
+        Kind, typer.Option(help="Into PostgreSQL: one round each of 1, 2 and 4 gateways.")
+    ] = Kind.SQLITE,
     as_json: AsJson = False,
 ) -> None:
     """Drain queued messages from a Mosquitto: bare paho against the whole gateway.
@@ -43,7 +55,10 @@ def bench_ingest_command(
     """
     configure_log("error")
     calm_the_collector()
-    show(bench_ingest(SqliteStore, messages, rounds, waiting), as_json)
+    if store is Kind.POSTGRESQL:
+        show(bench_gateways(messages, (1, 2, 4)), as_json)
+    else:
+        show(bench_ingest(SqliteStore, messages, rounds, waiting), as_json)
 
 
 @group.command("query")
