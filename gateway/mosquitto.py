@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 
 START_WITHIN_S = 10.0
+OPEN = ("allow_anonymous true", "max_queued_messages 0", "max_inflight_messages 1000")
 PLACES = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
 
 
@@ -31,11 +32,18 @@ def free_port() -> int:
 class Mosquitto:
     """A broker process with its configuration and data in `folder`.
 
-    `options` are lines of mosquitto.conf; by default it queues without limit, accepts
-    anybody, and keeps nothing on disk.
+    `options` are lines of mosquitto.conf, beside those by which it queues without limit and
+    accepts anybody, unless it is `plain`; it keeps nothing on disk if they do not say so.
     """
 
-    def __init__(self, folder: Path, options: Sequence[str] = (), port: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        options: Sequence[str] = (),
+        port: int | None = None,
+        *,
+        plain: bool = False,
+    ) -> None:
         binary = mosquitto_binary()
         if binary is None:
             raise FileNotFoundError("mosquitto is not installed (Debian: apt install mosquitto)")
@@ -44,9 +52,7 @@ class Mosquitto:
         config = folder / "mosquitto.conf"
         lines = [
             f"listener {self.port} 127.0.0.1",
-            "allow_anonymous true",
-            "max_queued_messages 0",
-            "max_inflight_messages 1000",
+            *([] if plain else OPEN),
             f"persistence_location {folder}/",
             f"log_dest file {folder}/mosquitto.log",
             "user root",  # else it drops to its own user, who may not write here

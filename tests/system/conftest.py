@@ -87,12 +87,14 @@ class GatewayProcess:
 class FieldDevice:
     """A device that numbers its messages, keeps them, and sends again what has no receipt."""
 
-    def __init__(self, world, name, boot="b1"):
+    def __init__(self, world, name, boot="b1", password=None):
         self.name, self.boot = name, boot
         self.sent = {}
         self.receipts = []
         self._receipted = threading.Condition()
         self.client = paho.Client(CallbackAPIVersion.VERSION2, client_id=name, clean_session=False)
+        if password is not None:
+            self.client.username_pw_set(name, password)
         self.client.on_message = self._on_message
         self.client.on_connect = lambda c, *_: c.subscribe(f"retour/v1/{name}/receipt", 1)
         self.client.on_subscribe = lambda *_: self._subscribed.set()

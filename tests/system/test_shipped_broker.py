@@ -1,0 +1,92 @@
+"""Mosquitto with the configuration that is shipped."""
+
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
+
+import paho.mqtt.client as paho
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+from gateway.mosquitto import Mosquitto
+from tests.system.conftest import WITHIN_S, FieldDevice, running_world, wait_for
+
+SHIPPED = Path(__file__).parents[2] / "deploy" / "mosquitto"
+PASSWORD = "not-for-use"
+
+
+@pytest.fixture
+def world(mosquitto_installed, tmp_path):
+    """A world around it: the same lines, with this test's folder, port and passwords."""
+    lines = (SHIPPED / "retour.conf").read_text().replace("/etc/mosquitto", str(tmp_path))
+    kept = [line for line in lines.splitlines() if line and not line.startswith(("#", "listener"))]
+    (tmp_path / "retour.acl").write_text((SHIPPED / "retour.acl").read_text())
+    passwords = tmp_path / "retour.passwd"
+    passwords.touch(0o600)
+    for user in ("retour-gateway", "trk-1", "trk-2"):
+        subprocess.run(["mosquitto_passwd", "-b", passwords, user, PASSWORD], check=True)
+    broker = Mosquitto(tmp_path, kept, plain=True)
+    with broker, running_world(tmp_path, broker, "5") as one:
+        one.url = f"mqtt://retour-gateway:{PASSWORD}@127.0.0.1:{broker.port}"
+        yield one
+
+
+def logged_in(world, name):
+    world.register(name)
+    device = FieldDevice(world, name, password=PASSWORD)
+    world.devices.append(device)
+    return device
+
+
+@contextmanager
+def connected(world, **login):
+    """A client of no device's; gives it and what the broker answered to its CONNECT."""
+    answers = []
+    client = paho.Client(CallbackAPIVersion.VERSION2)
+    if login:
+        client.username_pw_set(**login)
+    client.on_connect = lambda _c, _u, _f, reason, _p: answers.append(reason.is_failure)
+    client.connect("127.0.0.1", world.port)
+    client.loop_start()
+    try:
+        wait_for(lambda: answers, "the broker answers", WITHIN_S)
+        yield client, answers
+    finally:
+        client.disconnect()
+        client.loop_stop()
+
+
+def test_23_each_device_speaks_for_itself_alone(world):
+    """What trk-2 publishes as trk-1 the broker gives to nobody; it may end the connection."""
+    world.ready_gateway(gateway_group="fleet")
+    one, other = logged_in(world, "trk-1"), logged_in(world, "trk-2")
+    with connected(world, username="trk-2", password=PASSWORD) as (forger, refused):
+        assert refused == [False]
+        forger.publish("retour/v1/trk-1/events", b'{"boot":"forged","seq":0,"events":[]}', qos=1)
+        one.publish(20)
+        other.publish(20)
+        one.wait_for_receipts()
+        other.wait_for_receipts()
+    assert world.count("log") == 40
+    assert world.count("dead_letters") == world.count("quarantine") == 0
+    assert {receipt["boot"] for receipt in one.receipts} == {"b1"}
+    world.assert_promise_kept()
+
+
+@pytest.mark.parametrize("login", [{}, {"username": "trk-1", "password": "guessed"}])
+def test_who_nobody_knows_does_not_come_in(world, login):
+    with connected(world, **login) as (_, refused):
+        assert refused == [True]
+
+
+def test_what_is_queued_for_an_absent_gateway_survives_a_restart(world):
+    gateway = world.ready_gateway()
+    device = logged_in(world, "trk-1")
+    gateway.stop()
+    device.publish(3_000)
+    world.broker.stop()
+    world.broker.start()
+    world.ready_gateway()
+    device.wait_for_receipts()
+    assert world.count("log") == 3_000
+    world.assert_promise_kept()
