@@ -21,6 +21,7 @@ from api.places import Location, Place
 from api.problems import BadValue, documented
 from api.times import Time
 from tracker import model, queries, registry, world
+from tracker.fold import Belief
 from tracker.places import Name, PlaceId
 from tracker.ports import AssetFilter
 from tracker.queries import BeforeLog, NotLocated, UnknownAsset, UnknownPlace
@@ -192,7 +193,18 @@ class AssetDetail(Asset):
     location: Location | None = Field(description="The newest place known of it.")
 
 
-class AssetPage(BeliefPage[Asset]):
+class ListedAsset(Asset):
+    """An asset, and where it was last seen."""
+
+    site: str | None = Field(
+        description="The site where it is; null: at none that is known.", examples=["depot"]
+    )
+    at: Time | None = Field(
+        description="When it was last seen somewhere: event time, UTC; null: never."
+    )
+
+
+class AssetPage(BeliefPage[ListedAsset]):
     """Assets by id, or, where words are searched for, as they were registered."""
 
 
@@ -235,9 +247,10 @@ def list_assets(
             queries.known_place(reader, "site", site)
         wanted = AssetFilter(q, class_, site, tuple(labels))
         rows, last = cut(reader.assets(wanted, after, limit + 1), limit)
+        beliefs = reader.beliefs(row.id for row in rows)
         stale = reader.stale_count()
     return AssetPage(
-        items=[_shown(row) for row in rows],
+        items=[_listed(row, beliefs.get(row.id)) for row in rows],
         next=_assets.cursor(last.id, *filters) if last else None,
         stale=stale,
     )
@@ -360,6 +373,11 @@ def _saved(response: Response, saved: model.Asset, known: model.Asset | None) ->
 
 def _shown(asset: model.Asset) -> Asset:
     return Asset(**_fields(asset))
+
+
+def _listed(asset: model.Asset, belief: Belief | None) -> ListedAsset:
+    site = belief.whereabouts.site if belief else None
+    return ListedAsset(**_fields(asset), site=site, at=queries.last_seen(belief))
 
 
 def _fields(asset: model.Asset) -> dict[str, Any]:

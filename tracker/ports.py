@@ -112,6 +112,8 @@ class Reader(Protocol):
 
     def belief(self, asset: str) -> Belief | None: ...
 
+    def beliefs(self, assets: Iterable[str]) -> dict[str, Belief]: ...
+
     def revision(self, asset: str) -> int | None:
         """The layout's revision with which an asset's belief was folded."""
 
@@ -284,8 +286,6 @@ class Writer(Reader, Protocol):
     def note_vitals(self, rows: Sequence[tuple[str, str, str, int, bytes]]) -> None:
         """Keep what devices report of themselves: device, name, value, event time and key; the
         newest stays."""
-
-    def beliefs(self, assets: Iterable[str]) -> dict[str, Belief]: ...
 
     def save_beliefs(self, beliefs: Sequence[Belief], revision: int) -> None:
         """Store beliefs that were folded with the layout of that revision."""

@@ -128,6 +128,18 @@ def location(reader: Reader, asset: str, now: int, as_of: int | None = None) -> 
     return found
 
 
+def last_seen(belief: Belief | None) -> int | None:
+    """When an asset was last seen somewhere: a reader may tell the site alone."""
+    if belief is None:
+        return None
+    _, stay, turn = belief.whereabouts
+    if belief.last is not None:
+        return belief.last.at
+    if stay is not None:
+        return stay.last
+    return turn.at if turn is not None and turn.site is not None else None
+
+
 def _belief(reader: Reader, asset: str, as_of: int | None) -> Belief | None:
     if as_of is None:
         return reader.belief(asset)

@@ -3,8 +3,9 @@ from urllib.parse import quote
 
 import pytest
 
+from tracker.arrange import arrange
 from tracker.model import Fix, Read, Values
-from tracker.places import Standing
+from tracker.places import Reader, Standing
 
 NOON = 1_767_614_400_000
 TAG = "urn:epc:id:grai:0614141.12345.5678"
@@ -25,10 +26,38 @@ def test_lists_assets_by_id(client: Any, world: Any) -> None:
     answer = client.get("/v1/assets")
     assert answer.status_code == 200
     assert answer.json() == {
-        "items": [{"id": id, **PLAIN} for id in ("a", "c", TAG)],
+        "items": [{"id": id, **PLAIN, "site": None, "at": None} for id in ("a", "c", TAG)],
         "next": None,
         "stale": 0,
     }
+
+
+def test_a_list_tells_at_which_site_each_is_and_when_it_was_seen(client: Any, world: Any) -> None:
+    """Also where only the site is known, for nobody has said where its reader stands."""
+    world.site("depot")
+    world.zone("dock", "depot")
+    world.device("trk")
+    world.device("away")
+    world.device("gate")
+    with world.store.writing() as tx:
+        arrange(tx, Reader(device="gate", zone="dock"))
+    world.asset("at-the-depot", devices=("trk",))
+    world.asset("elsewhere", devices=("away",))
+    world.asset("read-there", tags=("tag:E280",))
+    world.asset("unseen")
+    world.tell("trk", 0, (NOON - 5_000, Fix(51.9, 4.4, 5.0)), (NOON - 4_000, Fix(51.9, 4.4, 5.0)))
+    world.tell("away", 0, (NOON - 3_000, Fix(50.1, 4.4, 5.0)))
+    world.tell("gate", 0, (NOON - 2_000, Read("tag:E280")))
+    seen = [
+        (one["id"], one["site"], one["at"] and one["at"][17:19])
+        for one in client.get("/v1/assets").json()["items"]
+    ]
+    assert seen == [
+        ("at-the-depot", "depot", "56"),
+        ("elsewhere", None, "57"),
+        ("read-there", "depot", "58"),
+        ("unseen", None, None),
+    ]
 
 
 def test_shows_an_asset_of_which_nothing_is_known(client: Any, world: Any) -> None:

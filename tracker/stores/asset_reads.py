@@ -83,6 +83,10 @@ class AssetReads(sql.Speaks):
         body = self._db.scalar(select(table.c.body).where(table.c.asset == asset))
         return fold.decode(body) if body else None
 
+    def beliefs(self, assets: Iterable[str]) -> dict[str, Belief]:
+        found = self._db.exec_driver_sql(self._sql.beliefs, (sql.as_json(list(assets)),))
+        return {belief.asset: belief for (body,) in found for belief in [fold.decode(body)]}
+
     def revision(self, asset: str) -> int | None:
         table = schema.beliefs
         revision: int | None = self._db.scalar(
