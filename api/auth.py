@@ -89,6 +89,11 @@ class Caller:
             yield reader
 
     @property
+    def key(self) -> str:
+        """The id of the key, once it is admitted."""
+        return str(self._request.state.key)
+
+    @property
     def policy(self) -> StampPolicy:
         """Which stamps to believe of what is recorded again."""
         return self._backend.policy

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import OrderedDict, defaultdict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -39,6 +39,7 @@ POLL_S = 0.5
 PAGES_KEPT = 8  # most listeners ask for the same ones
 THREADS = 4  # that look into the database for all listeners
 LISTENERS_AT_MOST = 100
+OF_A_KEY_AT_MOST = 20
 _POSITION = re.compile(r"([0-9]{1,18})\.([0-9]{1,18})")
 
 
@@ -211,23 +212,30 @@ class Feed:
         self._looked = float("-inf")
         self._newest = Position(0, 0)
         self._pages: OrderedDict[Position, asyncio.Task[Page]] = OrderedDict()
-        self.listeners = 0
+        self._listeners: Counter[str] = Counter()  # by their keys
         self.stopped = False
 
     def stop(self) -> None:
         """Let all who listen end, within POLL_S. May be called from any thread."""
         self.stopped = True
 
+    @property
+    def listeners(self) -> int:
+        """How many listen."""
+        return self._listeners.total()
+
     @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Be one of those who listen. Raises TooManyStreams."""
+    def listening(self, key: str) -> Iterator[None]:
+        """Be one of those who listen, with a key. Raises TooManyStreams."""
         if self.listeners >= LISTENERS_AT_MOST:
             raise TooManyStreams(LISTENERS_AT_MOST)
-        self.listeners += 1
+        if self._listeners[key] >= OF_A_KEY_AT_MOST:
+            raise TooManyStreams(OF_A_KEY_AT_MOST, " with this key")
+        self._listeners[key] += 1
         try:
             yield
         finally:
-            self.listeners -= 1
+            self._listeners[key] -= 1
 
     async def after(self, position: Position) -> Page | None:
         """The page after a position; None where there is nothing new. Raises

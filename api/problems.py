@@ -68,8 +68,8 @@ class UnknownKey(Exception):
 class TooManyStreams(Exception):
     """As many clients as there may be listen already."""
 
-    def __init__(self, at_most: int) -> None:
-        super().__init__(f"{at_most} streams are open, and there cannot be more")
+    def __init__(self, at_most: int, whose: str = "") -> None:
+        super().__init__(f"{at_most} streams{whose} are open, and there cannot be more")
 
 
 class BadParameter(BaseModel):

@@ -118,19 +118,20 @@ def stream(
             known_place(reader, "site", site)
         position = start(reader, last_event_id if resumed is None else resumed)
     wanted = Wanted(frozenset(asset), class_, site, frozenset(event))
-    return _EventStream(feed, _told(feed, caller, wanted, position))
+    return _EventStream(feed, caller.key, _told(feed, caller, wanted, position))
 
 
 class _EventStream(StreamingResponse):
     media_type = MEDIA_TYPE
 
-    def __init__(self, feed: Feed, told: AsyncIterator[bytes]) -> None:
+    def __init__(self, feed: Feed, key: str, told: AsyncIterator[bytes]) -> None:
         headers = {"X-Accel-Buffering": "no"}  # a proxy shall not collect what is live
         super().__init__(told, headers=headers)
         self._feed = feed
+        self._key = key
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with self._feed.listening(), STREAMS.track_inprogress():
+        with self._feed.listening(self._key), STREAMS.track_inprogress():
             try:
                 await super().__call__(scope, receive, send)
             except TimeoutError:

@@ -553,6 +553,19 @@ def test_there_are_only_so_many_streams(
         assert one.mark() == "0.0"
 
 
+def test_one_key_does_not_take_the_streams_of_others(
+    listen: Listen, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "OF_A_KEY_AT_MOST", 1)
+    with listen(key="read") as one:
+        one.mark()
+        answer = client.get("/v1/stream")
+        assert answer.status_code == 503
+        assert answer.json()["detail"].startswith("1 streams with this key are open")
+        with listen(key="write") as other:
+            assert other.mark() == "0.0"
+
+
 def test_a_revoked_key_hears_no_more(
     listen: Listen, fleet: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
