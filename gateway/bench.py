@@ -22,7 +22,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from gateway.bench_latency import OpenStore, flood_latency, latency
-from gateway.bench_load import Load, publish_beside, register
+from gateway.bench_load import WITHIN_S, Load, publish_beside, register
 from gateway.broker_url import BrokerUrl
 from gateway.decoders import DECODERS
 from gateway.gateway import Gateway
@@ -36,7 +36,6 @@ from tracker.receipts import Receipt
 from tracker.stamps import StampPolicy
 
 WINDOW = 1_000
-WITHIN_S = 1_800
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import delete, func, insert, select, tuple_, union
+from sqlalchemy import delete, func, insert, select, tuple_, union, update
 
 from tracker import fold
 from tracker.cells import cells_near
@@ -72,7 +72,10 @@ class AssetWrites(sql.Speaks):
         self._db.execute(droppable.where(*between(table.c.at, table.c.key, after, until)))
 
     def shift_snapshots(self, asset: str, after: Moment, more: int, first: Place | None) -> None:
-        self._db.exec_driver_sql(self._sql.shift_snapshots, (more, asset, *after))
+        table = schema.snapshots
+        later = between(table.c.at, table.c.key, after, None)
+        more_of_them = {"observations": table.c.observations + more}
+        self._db.execute(update(table).where(table.c.asset == asset, *later).values(more_of_them))
         if first is not None:
             place = rows.json(list(first))
             self._db.exec_driver_sql(self._sql.set_first, (place, asset, *after))

@@ -39,7 +39,6 @@ class Statements:
     note_cell: str
     add_visit: str
     save_snapshot: str
-    shift_snapshots: str
     set_first: str
     add_given_up: str
     add_version: str
@@ -72,9 +71,6 @@ _KEEP_LETTER = _insert(schema.dead_letters)
 _NOTE_SIGHTING = _insert(schema.sightings)
 _NOTE_CELL = _insert(schema.cells)
 _ADD_VISIT = _insert(schema.visits, "OR REPLACE")
-_SHIFT_SNAPSHOTS = """
-    UPDATE snapshots SET observations = observations + ?
-    WHERE asset = ? AND (at, key) > (?, ?)"""
 _SET_FIRST = """
     UPDATE snapshots SET body = json_set(body, '$.first', json(?))
     WHERE asset = ? AND (at, key) > (?, ?)"""
@@ -140,7 +136,6 @@ SQLITE = Statements(
     note_cell=_NOTE_CELL,
     add_visit=_ADD_VISIT,
     save_snapshot=_SAVE_SNAPSHOT,
-    shift_snapshots=_SHIFT_SNAPSHOTS,
     set_first=_SET_FIRST,
     add_given_up=_ADD_GIVEN_UP,
     add_version=_ADD_VERSION,
