@@ -114,10 +114,14 @@ class Caller:
             raise ScopeTooSmall(scope)
 
 
+def header(scope: Scope, name: bytes) -> bytes | None:
+    """The first header of that name, in small letters."""
+    return next((value for other, value in scope["headers"] if other == name), None)
+
+
 def secret_in(scope: Scope) -> str | None:
     """The key that a request carries, whoever made it."""
-    header = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
-    scheme, _, secret = header.decode("latin-1").partition(" ")
+    scheme, _, secret = (header(scope, b"authorization") or b"").decode("latin-1").partition(" ")
     return secret.strip() or None if scheme.lower() == "bearer" else None
 
 

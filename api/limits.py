@@ -9,7 +9,7 @@ from math import ceil
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.auth import secret_in
+from api.auth import header, secret_in
 from api.backend import Backend
 from tracker.access import digest_of
 
@@ -109,7 +109,7 @@ class SizeLimited:
             await self._app(scope, receive, send)
             return
         at_most = BULK_BODY_AT_MOST if scope["path"].startswith(BULK) else BODY_AT_MOST
-        stated = _header(scope, b"content-length")
+        stated = header(scope, b"content-length")
         if stated is not None and stated.isdigit() and int(stated) > at_most:
             raise TooLarge(at_most)
         came = 0
@@ -123,7 +123,3 @@ class SizeLimited:
             return message
 
         await self._app(scope, receive_counted, send)
-
-
-def _header(scope: Scope, name: bytes) -> bytes | None:
-    return next((value for header, value in scope["headers"] if header == name), None)

@@ -29,7 +29,7 @@ from gateway.gateway import Gateway
 from gateway.ingest import Ingest
 from gateway.limits import Limits
 from gateway.mosquitto import Mosquitto
-from gateway.session import Delivery, Session
+from gateway.session import Delivery, Session, shared
 from tracker.clocks import SystemClock
 from tracker.ports import Store
 from tracker.receipts import Receipt
@@ -170,8 +170,7 @@ def subscribe(broker: Mosquitto, client_id: str, group: str = "") -> None:
     subscribed: list[bool] = []
     client.on_subscribe = lambda *_: subscribed.append(True)
     _loop_until(client, client.is_connected)
-    shared = f"$share/{group}/" if group else ""
-    client.subscribe([(shared + topic, 1) for topic in DECODERS])
+    client.subscribe([(shared(topic, group), 1) for topic in DECODERS])
     _loop_until(client, lambda: bool(subscribed))
     client.disconnect()
 

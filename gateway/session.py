@@ -81,7 +81,7 @@ class Session:
         self.connected = False  # and subscribed
         self.shed = Shed()
         self._broker = broker
-        self._topics = [f"$share/{group}/{topic}" if group else topic for topic in topics]
+        self._topics = [shared(topic, group) for topic in topics]
         self._leaving = leaving
         self._clock = clock
         self._window = window
@@ -303,6 +303,11 @@ class Session:
 
     def _refuse(self) -> NoReturn:
         raise BrokerRefused(self._failed)
+
+
+def shared(topic: str, group: str) -> str:
+    """What the members of a group subscribe to; without a group the topic itself."""
+    return f"$share/{group}/{topic}" if group else topic
 
 
 class _Client(paho.Client):
