@@ -41,6 +41,22 @@ class Outbound(NamedTuple):
     payload: bytes
 
 
+class Points(NamedTuple):
+    """Lines of points waiting for the time-series store since `queued` (epoch ms)."""
+
+    id: int
+    queued: int
+    lines: list[bytes]
+
+
+class Backlog(NamedTuple):
+    """What waits for the time-series store: rows, lines, and since when (epoch ms) the oldest."""
+
+    rows: int
+    lines: int
+    since: int | None
+
+
 class Vital(NamedTuple):
     """What a device last reported of itself, like its battery, as text, at an event time."""
 
@@ -254,6 +270,15 @@ class Reader(Protocol):
     def bound_at(self, subject: str, at: int) -> list[str]:
         """The assets that a subject told about at an event time."""
 
+    def projected(self) -> bool:
+        """Whether a time-series store is to be told of what is logged."""
+
+    def backlog(self) -> Backlog:
+        """What that store has not been told yet."""
+
+    def numbered(self, after: int, limit: int) -> list[tuple[int, Observation]]:
+        """Rows of the log with their numbers, in the order of these, after a number."""
+
 
 class Writer(Reader, Protocol):
     """One transaction that writes, and sees what it has written. All or nothing: an exception
@@ -266,8 +291,9 @@ class Writer(Reader, Protocol):
     def bindings(self, subjects: Iterable[str]) -> Mapping[str, Sequence[Binding]]:
         """All bindings of each subject, as they hold; subjects without any may be absent."""
 
-    def append(self, rows: Sequence[Observation], recorded: int) -> set[bytes]:
-        """Append to the log what it does not hold yet; the keys of the rows that were new."""
+    def append(self, rows: Sequence[Observation], recorded: int) -> dict[bytes, int]:
+        """Append to the log what it does not hold yet; the numbers of the rows that were new,
+        by key."""
 
     def digests(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
         """The content digests of logged events, by key."""
@@ -403,6 +429,32 @@ class Writer(Reader, Protocol):
 
     def sent(self, ids: Iterable[int]) -> None:
         """Take messages out of the outbox."""
+
+    def project(self, since: int | None) -> None:
+        """From now on (epoch ms) a time-series store is to be told of what is logged, or (None)
+        no more: then what waits for it is forgotten."""
+
+    def queue_points(self, lines: Sequence[bytes], queued: int) -> None:
+        """Put lines of points into the queue for the time-series store, as one row."""
+
+    def take_points(self, now: int, until: int, lines: int) -> list[Points]:
+        """The oldest rows of the queue that are due, of about so many lines together. They are
+        not due again before `until`."""
+
+    def put_off(self, ids: Iterable[int], until: int) -> None:
+        """Have rows of that queue due at another time."""
+
+    def told(self, ids: Iterable[int]) -> None:
+        """Take rows out of that queue."""
+
+    def coarsen(self, days: Iterable[tuple[str, int]]) -> None:
+        """Note series and days (epoch days) whose coarser points are to be made again."""
+
+    def to_coarsen(self, limit: int) -> list[tuple[str, int]]:
+        """Some of these."""
+
+    def coarsened(self, days: Iterable[tuple[str, int]]) -> None:
+        """Forget these."""
 
     def add_key(self, key: ApiKey) -> None: ...
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from tracker import points
 from tracker.letters import conflict_letter, reject_letters
 from tracker.model import DeadLetter, Device, Kind, Message, Observation, Quarantined, Values
 from tracker.ports import Boot, Writer
@@ -118,7 +119,7 @@ def record(
     edge = tx.edge()
     if intruders and not adopted:
         tx.remove(intruders)
-        new.difference_update(intruders)
+        new = {key: number for key, number in new.items() if key not in intruders}
         # From before the edge they come a second time, only that the first row is gone.
         conflicts += [
             (message, copies.rows[key])
@@ -138,6 +139,9 @@ def record(
     tx.note_vitals(_vitals(logged))
     telling = logged if edge is None else [row for row in logged if row.at >= edge]
     refold_touched(tx, telling, recorded)
+    if logged and tx.projected():
+        lines = [line for row in logged if (line := points.line(row, new[row.key]))]
+        tx.queue_points(lines, recorded)
 
     result.before_edge = len(logged) - len(telling)
     result.stored, result.quarantined, result.dead_lettered = len(new), len(held), len(dead)
@@ -185,8 +189,9 @@ def sift(message: Message, device: Device, policy: StampPolicy) -> _Sifted:
 
 def _append(
     tx: Writer, copies: _Copies, recorded: int
-) -> tuple[set[bytes], list[tuple[Message, Observation]]]:
-    """Log what is kept nowhere yet: the keys that were new, and what contradicts what is."""
+) -> tuple[dict[bytes, int], list[tuple[Message, Observation]]]:
+    """Log what is kept nowhere yet: the numbers of the new rows by key, and what contradicts
+    what is kept."""
     kept = tx.held(list(copies.rows.values()))
     if copies.held:
         kept |= tx.held([one.observation for one in copies.held.values()])
@@ -204,7 +209,7 @@ def _account(
     tx: Writer,
     sifted: Sequence[_Sifted],
     copies: _Copies,
-    new: set[bytes],
+    new: Mapping[bytes, int],
     result: Recorded,
 ) -> dict[bytes, Message]:
     """Move the receipt progress on, and return the new rows that came, against the rules,

@@ -34,6 +34,7 @@ class Cache:
         self.layout: Layout | None = None
         self.edge: list[int | None] = []  # the log's edge, once it is known
         self.anything_stale: bool | None = None
+        self.projected: bool | None = None
 
     def forget_states(self) -> None:
         """Know nothing of what other recorders may have changed."""

@@ -183,6 +183,11 @@ class LogReads(sql.Speaks):
         )
         return [tuple(row) for row in self._db.execute(query)]
 
+    def numbered(self, after: int, limit: int) -> list[tuple[int, Observation]]:
+        log = schema.log
+        query = select(*log.c[:14]).where(log.c.id > after).order_by(log.c.id).limit(limit)
+        return [(row[0], rows.observation(row[1:])) for row in self._db.execute(query)]
+
     def newest(self) -> tuple[int, int]:
         log = self._db.scalar(select(func.max(schema.log.c.id))) or 0
         return log, self._db.scalar(select(func.max(schema.journal.c.id))) or 0

@@ -22,9 +22,9 @@ class LogWrites(sql.Speaks):
 
     _cache: Cache
 
-    def append(self, observations: Sequence[Observation], recorded: int) -> set[bytes]:
+    def append(self, observations: Sequence[Observation], recorded: int) -> dict[bytes, int]:
         if not observations:
-            return set()
+            return {}
         last = self._db.scalar(select(func.max(schema.log.c.id))) or 0
         inserted = self._many(
             self._sql.append,
@@ -32,8 +32,9 @@ class LogWrites(sql.Speaks):
         )
         self._note_whereabouts(observations)
         if inserted == len(observations):
-            return {o.key for o in observations}
-        return set(self._db.scalars(select(schema.log.c.key).where(schema.log.c.id > last)))
+            return {o.key: last + n for n, o in enumerate(observations, 1)}
+        new = select(schema.log.c.key, schema.log.c.id).where(schema.log.c.id > last)
+        return {row.key: row.id for row in self._db.execute(new)}
 
     def _note_whereabouts(self, observations: Sequence[Observation]) -> None:
         """Note who saw what and roughly where things were, as far as that is new."""

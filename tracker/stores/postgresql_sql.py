@@ -77,7 +77,7 @@ _NEWEST_VITALS = (
 )
 
 POSTGRESQL = Statements(
-    append=_insert(schema.log, "ON CONFLICT DO NOTHING RETURNING key", numbered="id"),
+    append=_insert(schema.log, "ON CONFLICT DO NOTHING RETURNING key, id", numbered="id"),
     hold=_insert(schema.quarantine, numbered="id"),
     keep_letter=_insert(schema.dead_letters, numbered="id"),
     note_sighting=_insert(schema.sightings),
@@ -125,5 +125,8 @@ POSTGRESQL = Statements(
     "WHERE asset = ANY(ARRAY(SELECT json_array_elements_text(%s::json)))",
     beliefs="SELECT body FROM beliefs "
     "WHERE asset = ANY(ARRAY(SELECT json_array_elements_text(%s::json)))",
+    add_coarsening=_insert(schema.coarsenings),
+    forget_coarsening=f"DELETE FROM coarsenings USING {_rows(list(schema.coarsenings.c))} "
+    "WHERE (coarsenings.series, coarsenings.day) = (v.series, v.day)",
     many=_many,
 )

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, Connection, Table, func, select, text
+from sqlalchemy import ColumnElement, Connection, Select, Table, func, select, text
 
 from tracker.fold import Belief, Entry
 from tracker.model import Asset, Device, Observation
@@ -88,24 +88,24 @@ class PostgresqlWriter(PostgresqlReader, SqlWriter):
         SqlWriter.__init__(self, connection, cache, statements)
         self._partitions = partitions
 
-    def append(self, observations: Sequence[Observation], recorded: int) -> set[bytes]:
+    def append(self, observations: Sequence[Observation], recorded: int) -> dict[bytes, int]:
         if not observations:
-            return set()
+            return {}
         known = self.digests(o.key for o in observations)  # the table's key tells stamps apart
         ordered = sorted(
             (o for o in observations if o.key not in known), key=lambda o: (o.stamp, o.key)
         )
         self._partitions.ensure(o.stamp for o in ordered)
         if not ordered:
-            return set()
+            return {}
         new = self._sql.many(
             self._db,
             self._sql.append,
             [(None, *rows.observation_row(o), recorded) for o in ordered],
         )
-        keys = {bytes(key) for (key,) in new}
+        numbers = {bytes(row.key): row.id for row in new}
         self._note_whereabouts(ordered)
-        return keys
+        return numbers
 
     def devices(self, ids: Iterable[str]) -> Mapping[str, Device]:
         wanted = list(ids)
@@ -132,6 +132,9 @@ class PostgresqlWriter(PostgresqlReader, SqlWriter):
         query = select(schema.outbox).order_by(schema.outbox.c.id).limit(limit)
         waiting = self._db.execute(query.with_for_update(skip_locked=True))
         return [Outbound(*row) for row in waiting]
+
+    def _unlocked(self, query: Select[tuple[object, ...]]) -> Select[tuple[object, ...]]:
+        return query.with_for_update(skip_locked=True)
 
     def _digests(self, table: Table, keys: Iterable[bytes]) -> dict[bytes, bytes]:
         query = f"SELECT key, digest FROM {table.name} WHERE key = ANY(%s::bytea[])"

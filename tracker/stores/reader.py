@@ -6,11 +6,12 @@ from sqlalchemy import Connection
 
 from tracker.stores.asset_reads import AssetReads
 from tracker.stores.log_reads import LogReads
+from tracker.stores.point_queue import PointReads
 from tracker.stores.setup_reads import SetupReads
 from tracker.stores.sql import SQLITE, Statements
 
 
-class SqlReader(LogReads, AssetReads, SetupReads):
+class SqlReader(LogReads, AssetReads, SetupReads, PointReads):
     """A `tracker.ports.Reader` on one open transaction."""
 
     def __init__(self, connection: Connection, statements: Statements = SQLITE) -> None:

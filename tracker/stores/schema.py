@@ -214,6 +214,35 @@ outbox = Table(
     Column("payload", LargeBinary, nullable=False),
 )
 
+# What the time-series store is still to be told: lines of points, a row for each batch. A worker
+# that has taken a row moves `due` on, and others leave it alone until then.
+points = Table(
+    "points",
+    metadata,
+    Column("id", BIG, primary_key=True),
+    Column("queued", BIG, nullable=False),
+    Column("due", BIG, nullable=False),
+    Column("lines", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+# Since when it is told at all; no row: there is none to tell.
+projections = Table(
+    "projections",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("since", BIG, nullable=False),
+)
+
+# Of which series and days it must make its coarser points again, for something came late.
+coarsenings = Table(
+    "coarsenings",
+    metadata,
+    Column("series", Text, primary_key=True),
+    Column("day", BIG, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
 devices = Table(
     "devices",
     metadata,

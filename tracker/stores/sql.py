@@ -62,6 +62,8 @@ class Statements:
     observed: str
     stale: str
     beliefs: str
+    add_coarsening: str
+    forget_coarsening: str
     many: Callable[[Connection, str, Sequence[tuple[Any, ...]]], CursorResult[Any]]
 
 
@@ -126,6 +128,8 @@ _OBSERVED = """
     WHERE EXISTS (SELECT 1 FROM log WHERE log.subject = json_each.value)"""
 _STALE = "SELECT asset, at FROM stale WHERE asset IN (SELECT value FROM json_each(?))"
 _BELIEFS = "SELECT body FROM beliefs WHERE asset IN (SELECT value FROM json_each(?))"
+_ADD_COARSENING = _insert(schema.coarsenings)
+_FORGET_COARSENING = "DELETE FROM coarsenings WHERE series = ? AND day = ?"
 
 
 SQLITE = Statements(
@@ -159,6 +163,8 @@ SQLITE = Statements(
     observed=_OBSERVED,
     stale=_STALE,
     beliefs=_BELIEFS,
+    add_coarsening=_ADD_COARSENING,
+    forget_coarsening=_FORGET_COARSENING,
     many=lambda db, statement, values: db.exec_driver_sql(statement, list(values)),
 )
 

@@ -10,12 +10,13 @@ from tracker.layout import Layout
 from tracker.stores.asset_writes import AssetWrites
 from tracker.stores.cache import Cache
 from tracker.stores.log_writes import LogWrites
+from tracker.stores.point_queue import PointWrites
 from tracker.stores.reader import SqlReader
 from tracker.stores.setup_writes import SetupWrites
 from tracker.stores.sql import SQLITE, Statements
 
 
-class SqlWriter(LogWrites, AssetWrites, SetupWrites, SqlReader):
+class SqlWriter(LogWrites, AssetWrites, SetupWrites, PointWrites, SqlReader):
     """A `tracker.ports.Writer` on one open transaction."""
 
     def __init__(

@@ -1,0 +1,100 @@
+"""What the time-series store is told of an observation: a line of InfluxDB's line protocol.
+
+Measurement, tags and time are a point's identity: a second one of the same would overwrite the
+first in silence. So the time is the event time in nanoseconds, of which the last six digits come
+from the row's number in the log: the same whenever, and however often, it is told.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from tracker.model import Fix, Kind, Observation, Read, Values
+
+NS_A_MS = 1_000_000
+FIX, READ, SENSOR = "fix", "read", "sensor"  # the measurements
+
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f%\\]")
+_SPECIAL = re.compile(r"([,= ])")
+
+
+def time_ns(at: int, number: int) -> int:
+    """The time of a point (ns) of row `number` of the log, at an event time (ms).
+
+    >>> time_ns(1_790_000_000_000, 7_000_041)
+    1790000000000000041
+    """
+    return at * NS_A_MS + number % NS_A_MS
+
+
+def as_tag(text: str) -> str:
+    """An id as the value of a tag, which can hold neither line ends nor a backslash at its end:
+    these, and the percent sign, are written as in URLs.
+
+    >>> as_tag("crate 5"), as_tag("50%"), as_tag("a\\\\")
+    ('crate 5', '50%25', 'a%5C')
+    """
+    return _UNSAFE.sub(lambda found: f"%{ord(found[0]):02X}", text)
+
+
+def line(o: Observation, number: int) -> bytes | None:
+    """The line of an observation, row `number` of the log; None where there is nothing to tell.
+
+    >>> fix = Observation(b"k", b"d", Kind.FIX, "trk 1", "trk 1", "b", 0, 0, 7, 7, 7, 7, b"",
+    ...                   Fix(50.1, 4.2, 8.0))
+    >>> line(fix, 41)
+    b'fix,device=trk\\\\ 1 lat=50.1,lon=4.2,acc=8.0 7000041'
+    """
+    what = o.what
+    if isinstance(what, Fix):
+        series = f"{FIX},device={_escaped(as_tag(o.device))}"
+        fields = _numbers(what, "lat", "lon", "acc", "speed", "heading")
+    elif isinstance(what, Read):
+        series = f"{READ},epc={_escaped(as_tag(what.tag))}"
+        fields = [f"device={_text(o.device)}", *_numbers(what, "antenna", "rssi", "count")]
+    elif isinstance(what, Values) and o.kind is not Kind.PRESENCE:
+        series = f"{SENSOR},device={_escaped(as_tag(o.device))},kind={o.kind}"
+        fields = list(_values(what.values))
+    else:
+        return None
+    if not fields:
+        return None
+    return f"{series} {','.join(fields)} {time_ns(o.at, number)}".encode()
+
+
+def _numbers(what: Fix | Read, *names: str) -> list[str]:
+    return [
+        f"{name}={float(value)!r}"
+        for name in names
+        if (value := getattr(what, name)) is not None
+    ]
+
+
+def _values(values: Mapping[str, Any]) -> Iterator[str]:
+    """Fields of named values. All numbers are floats, or a device that rounds would be refused
+    by a field that has begun with the other sort."""
+    for name, value in values.items():
+        if value is None or not name:
+            continue
+        if isinstance(value, bool):
+            text = "true" if value else "false"
+        elif isinstance(value, int | float):
+            text = repr(float(value))
+        elif isinstance(value, str):
+            text = _text(value)
+        else:
+            text = _text(orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode())
+        yield f"{_escaped(as_tag(name))}={text}"
+
+
+def _escaped(text: str) -> str:
+    return _SPECIAL.sub(r"\\\1", text) if _SPECIAL.search(text) else text
+
+
+def _text(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
