@@ -19,6 +19,7 @@ INDEX = {
     "up": Entry(RUN, "run:up", "Run broker, gateway and API in one process."),
     "demo": Entry(RUN, "demo:demo", "Show a small world at work, and some answers."),
     "gateway": Entry(RUN, "run:gateway", "Run a gateway alone: broker to database."),
+    "worker": Entry(RUN, "run:worker", "Run a worker alone: it tells InfluxDB."),
     "api": Entry(RUN, "run:api", "Run the API alone."),
     "replay": Entry(RUN, "replay:replay", "Publish a recording as its devices would have."),
     "assets": Entry(ASK, "ask:assets", "List assets, and where each was seen."),
@@ -38,6 +39,7 @@ INDEX = {
     "asset": Entry(SET_UP, "assets:group", "Assets, and what tells about them."),
     "device": Entry(SET_UP, "devices:group", "Devices: trackers and readers."),
     "key": Entry(SET_UP, "keys:group", "Keys for the API."),
+    "influx": Entry(SET_UP, "influx:group", "InfluxDB, the time-series store."),
     "db": Entry(SET_UP, "database:group", "The database."),
 }
 
@@ -63,7 +65,7 @@ def known_errors() -> tuple[type[Exception], ...]:
     from firmware_sim.replay import ReplayError
     from gateway.broker_url import BadBrokerUrl
     from gateway.session import BrokerRefused
-    from tracker.ports import StoreRefused, StoreUnavailable
+    from tracker.ports import SeriesUnavailable, StoreRefused, StoreUnavailable
     from tracker.queries import BeforeLog, NotLocated, UnknownPlace
     from tracker.registry import BeforeEdge, Conflict, Unregistered
 
@@ -77,6 +79,7 @@ def known_errors() -> tuple[type[Exception], ...]:
         BeforeLog,
         StoreRefused,
         StoreUnavailable,
+        SeriesUnavailable,
         BrokerRefused,
         BadBrokerUrl,
         ReplayError,

@@ -25,6 +25,7 @@ from api import (
     readers,
     sites,
     stream,
+    telemetry,
     tracks,
     visits,
     zones,
@@ -38,7 +39,7 @@ from api.limits import Rate, RateLimited, SizeLimited
 from api.observe import Observed
 from api.parameters import only_declared
 from tracker.clocks import Clock
-from tracker.ports import Store
+from tracker.ports import Series, Store
 from tracker.second_look import Decode
 from tracker.stamps import StampPolicy
 
@@ -51,6 +52,7 @@ ROUTERS = (
     assets.router,
     bindings.router,
     tracks.router,
+    telemetry.router,
     visits.router,
     locations.router,
     bulk.router,
@@ -82,11 +84,12 @@ def create_app(
     policy: StampPolicy | None = None,
     decode: Decode | None = None,
     rate: Rate | None = None,
+    series: Series | None = None,
 ) -> FastAPI:
     """The API on a store. `health` tells what ails the process's other parts, in words;
     nothing where all is well. `policy` and `decode` are for what is recorded again on request;
     without `decode` dead letters cannot be. `rate` is how often a client may ask; None: as
-    often as it likes."""
+    often as it likes. Tracks and telemetry come from `series`, where there is one."""
     app = _Documented(
         title="Retour",
         version=version("retour"),
@@ -97,7 +100,7 @@ def create_app(
         redirect_slashes=False,
         generate_unique_id_function=_operation_id,
     )
-    app.state.backend = Backend(store, clock, health, policy or StampPolicy(), decode)
+    app.state.backend = Backend(store, clock, health, policy or StampPolicy(), decode, series)
     app.state.feed = Feed(store)
     _add_middleware(app, rate)
     problems.handle_problems(app)

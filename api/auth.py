@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.backend import Backend, TheBackend
 from tracker.access import ApiKey, digest_of
 from tracker.audit import Act
-from tracker.ports import Reader, Writer
+from tracker.ports import Reader, Series, Writer
 from tracker.queries import fresh
 from tracker.stamps import StampPolicy
 
@@ -92,6 +92,11 @@ class Caller:
     def key(self) -> str:
         """The id of the key, once it is admitted."""
         return str(self._request.state.key)
+
+    @property
+    def series(self) -> Series | None:
+        """The time-series store, if there is one."""
+        return self._backend.series
 
     @property
     def policy(self) -> StampPolicy:

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from tracker.clocks import Clock
-from tracker.ports import Store
+from tracker.ports import Series, Store
 from tracker.second_look import Decode
 from tracker.stamps import StampPolicy
 
@@ -17,7 +17,8 @@ from tracker.stamps import StampPolicy
 @dataclass(frozen=True, slots=True)
 class Backend:
     """The store, the clock, what ails the other parts of the process, in words, which stamps to
-    believe, and how to read a message that could not be read before (None: not here).
+    believe, how to read a message that could not be read before (None: not here), and the
+    time-series store, if there is one.
     `admitted` are the digests of keys that were in force when last asked with."""
 
     store: Store
@@ -25,6 +26,7 @@ class Backend:
     health: Callable[[], Sequence[str]]
     policy: StampPolicy
     decode: Decode | None
+    series: Series | None = None
     admitted: set[bytes] = field(default_factory=set)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request
 from fastapi.dependencies.models import Dependant
+from pydantic import BeforeValidator, WithJsonSchema
 
 from api.etags import expected_version
 from api.problems import BadValue
@@ -85,6 +87,30 @@ To = Annotated[
     Moment | None,
     _moment(
         "Up to, not at, this event time: written like `from`.", "2026-01-06T08:00:00Z", alias="to"
+    ),
+]
+
+
+_UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_SPAN = "^[1-9][0-9]{0,4}[smhd]$"
+
+
+def _milliseconds(text: str) -> int:
+    if not re.match(_SPAN, text):
+        raise ValueError("a span of time is a number and one of s, m, h and d, like 15m")
+    return int(text[:-1]) * _UNITS[text[-1]]
+
+
+Resolution = Annotated[
+    Annotated[
+        int,
+        BeforeValidator(_milliseconds),
+        WithJsonSchema({"type": "string", "pattern": _SPAN}),
+    ]
+    | None,
+    Query(
+        description="In windows of so many seconds, minutes, hours or days, from the epoch on.",
+        examples=["15m", "1h"],
     ),
 ]
 

@@ -20,7 +20,7 @@ from api.bodies import WrongMediaType, broken_json, unreadable
 from api.cursors import BadCursor
 from api.limits import TooLarge, TooMany
 from tracker.arrange import BadPlace
-from tracker.ports import StoreUnavailable
+from tracker.ports import SeriesUnavailable, StoreUnavailable
 from tracker.queries import BeforeLog, NotLocated, UnknownAsset, UnknownDevice, UnknownPlace
 from tracker.registry import BeforeEdge, Conflict, Outdated, Unregistered
 
@@ -151,6 +151,9 @@ SORTS: Mapping[type[Exception], Sort] = {
     StoreUnavailable: Sort(
         503, "store-unavailable", "The database is away", {"Retry-After": str(RETRY_AFTER_S)}
     ),
+    SeriesUnavailable: Sort(
+        503, "series-unavailable", "The time-series store is away", {"Retry-After": "30"}
+    ),
 }
 INTERNAL = Sort(500, "internal-error", "Retour failed")
 
@@ -203,6 +206,8 @@ def answer_to(error: Exception, path: str) -> JSONResponse:
         # The store's own words name the server's files.
         log.warning("store unavailable", path=quote(path), error=detail)
         detail = f"try again in {RETRY_AFTER_S} s"
+    elif isinstance(error, SeriesUnavailable):
+        detail = "the database alone does not reach so far back; try again later"
     elif isinstance(error, BadValue):
         errors = [BadParameter(name=error.name, at=error.at, detail=error.detail)]
     elif isinstance(error, RequestValidationError):

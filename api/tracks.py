@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -12,12 +13,14 @@ from pydantic import Field, TypeAdapter
 from api.answers import FEATURES, LINK, link_next
 from api.auth import TheCaller
 from api.cursors import Cursor, Listing, Page, PlacesLimit, cut
-from api.parameters import AssetId, From, To, refuse_backwards
+from api.parameters import AssetId, From, Resolution, To, refuse_backwards
+from api.past import Asked, told
 from api.places import Place
 from api.problems import documented
 from api.times import MS_AT_MOST
-from tracker import fold, queries, tracks, whereabouts
+from tracker import fold, tracks, whereabouts
 from tracker.geojson import CSV_TYPE, GEOJSON_TYPE, csv_rows, track_features
+from tracker.ports import Reader, SeriesUnavailable
 from tracker.queries import UnknownAsset
 
 router = APIRouter(prefix="/v1/assets", tags=["assets"])
@@ -50,7 +53,7 @@ class Track(Page[Place]):
 @router.get(
     "/{asset}/track",
     response_model=Track,
-    responses=_CONTENT | documented(UnknownAsset),
+    responses=_CONTENT | documented(UnknownAsset, SeriesUnavailable),
 )
 def get_asset_track(
     caller: TheCaller,
@@ -75,20 +78,30 @@ def get_asset_track(
             examples=[25],
         ),
     ] = None,
+    resolution: Resolution = None,
     limit: PlacesLimit = 1_000,
     cursor: Cursor = None,
 ) -> Response:
-    """Where an asset was, by event time: from its fixes, and from reads by fixed readers."""
+    """Where an asset was, by event time: from its fixes, and from reads by fixed readers; with
+    `resolution` the last place of each window."""
     refuse_backwards(since, until)
-    position = _track.position(cursor, asset, since, until)
+    position = _track.position(cursor, asset, since, until, resolution)
     after = whereabouts.Moment(*position) if position else None
-    with caller.reading() as reader:
-        queries.known_asset(reader, asset)
-        found = tracks.track(reader, asset, since, until, after, limit + 1)
-    places, last = cut(found, limit)
+
+    def of_series(asked: Asked) -> list[fold.Place]:
+        series, bindings, layout, now = asked
+        found = series.history(bindings, now, since, until, after, resolution)
+        return list(islice(tracks.places(found, layout, resolution), limit + 1))
+
+    def of_log(reader: Reader) -> list[fold.Place]:
+        found = tracks.observed(reader, asset, since, until, after)
+        return list(islice(tracks.places(found, reader.layout(), resolution), limit + 1))
+
+    places, last = cut(told(caller, asset, since, of_series, of_log), limit)
     if simplify is not None:
         places = tracks.simplified(places, simplify)
-    next = _track.cursor((last.at, last.key), asset, since, until) if last else None
+    at = (last.at, last.key) if last else None
+    next = _track.cursor(at, asset, since, until, resolution) if at else None
     written, media_type = _written(format or _accepted(request), asset, places, next)
     return Response(written, headers=link_next(request, next), media_type=media_type)
 

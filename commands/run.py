@@ -1,9 +1,9 @@
-"""`retour up`, `gateway`, `api`: what runs until it is interrupted."""
+"""`retour up`, `gateway`, `worker`, `api`: what runs until it is interrupted."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Annotated
 
 import structlog
@@ -12,18 +12,23 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.server import serving
+from commands.influx import opened_series
 from commands.metrics import serving_metrics
 from commands.process import calm_the_collector, configure_log, on_stop, stop_signal
 from commands.settings import Settings, load_settings
 from commands.show import UserError, out
 from gateway.decoders import decode_again
-from gateway.running import Parts, Running, embedded_gateway
+from gateway.projection import Projection
+from gateway.running import Beside, Parts, Running, embedded_gateway
+from gateway.worker import Worker
 from tracker.clocks import Clock
-from tracker.ports import Store
+from tracker.ports import Series, SeriesUnavailable, Store
+
+log = structlog.get_logger()
 
 
 def up() -> None:
-    """Run gateway and API in one process, from the settings, until interrupted.
+    """Run gateway, API and, with an InfluxDB, worker in one process, until interrupted.
 
     Example: RETOUR_API_PORT=8080 retour up
     """
@@ -32,8 +37,17 @@ def up() -> None:
     stopped = stop_signal()
     calm_the_collector()
     parts = settings.parts()
-    with broker_and_gateway(settings, parts, stopped.set) as (url, running):
-        app = make_app(settings, parts.store, parts.clock, running.health)
+    series = checked_series(settings)
+    with ExitStack() as running:
+        url, gateway = running.enter_context(broker_and_gateway(settings, parts, stopped.set))
+        health = [gateway.health]
+        if series is not None:
+            worker = make_worker(series, parts.store, parts.clock)
+            running.enter_context(Beside(worker, stopped.set, "worker"))
+            health.append(worker.health)
+        app = make_app(
+            settings, parts.store, parts.clock, series, lambda: [w for h in health for w in h()]
+        )
         with serving(app, settings.api_host, settings.api_port) as api_url:
             out.print(f"Devices publish to {url}; questions go to {api_url}/v1", soft_wrap=True)
             hint_at_key(parts.store)
@@ -44,11 +58,24 @@ def make_app(
     settings: Settings,
     store: Store,
     clock: Clock,
+    series: Series | None,
     health: Callable[[], Sequence[str]] = lambda: (),
 ) -> FastAPI:
     """The API as the settings have it."""
     policy = settings.policy(clock)
-    return create_app(store, clock, health, policy, decode_again, settings.rate())
+    return create_app(store, clock, health, policy, decode_again, settings.rate(), series)
+
+
+def checked_series(settings: Settings) -> Series | None:
+    """The time-series store of the settings, if there is one; it may be away just now. Raises
+    StoreRefused where it can never be used."""
+    series = settings.series()
+    if series is not None:
+        try:
+            series.check()
+        except SeriesUnavailable as error:
+            log.warning("the time-series store does not answer yet", error=str(error))
+    return series
 
 
 @contextmanager
@@ -90,9 +117,32 @@ def gateway(
     on_stop(running.stop)
     with serving_metrics(settings.metrics_port, running.health):
         if not drain:
-            running.run(lambda: structlog.get_logger().info("gateway ready"))
+            running.run(lambda: log.info("gateway ready"))
         elif not running.retire():
             raise UserError("interrupted: the broker may still hold messages; run it again")
+
+
+def worker() -> None:
+    """Run a worker alone: it tells InfluxDB what waits for it. Any number may run. It answers
+    /metrics and /health on RETOUR_METRICS_PORT of this machine, where one is set.
+
+    Example: RETOUR_INFLUX_URL=http://127.0.0.1:8086 retour worker
+    """
+    settings = load_settings()
+    configure_log(settings.log_level)
+    store = settings.store()
+    running = make_worker(opened_series(settings), store, settings.make_clock())
+    on_stop(running.stop)
+    with serving_metrics(settings.metrics_port, running.health):
+        running.run(lambda: log.info("worker ready"))
+
+
+def make_worker(series: Series, store: Store, clock: Clock) -> Worker:
+    """A worker with all that there is to do. UserError where the database tells nothing."""
+    with store.reading() as reader:
+        if not reader.projected():
+            raise UserError("the database tells no time-series store: run `retour influx setup`")
+    return Worker([Projection(store, series, clock)], clock)
 
 
 def api() -> None:
@@ -103,7 +153,8 @@ def api() -> None:
     settings = load_settings()
     configure_log(settings.log_level)
     stopped = stop_signal()
-    app = make_app(settings, settings.store(), settings.make_clock())
+    series = checked_series(settings)
+    app = make_app(settings, settings.store(), settings.make_clock(), series)
     with serving(app, settings.api_host, settings.api_port) as url:
         out.print(f"Questions go to {url}/v1")
         stopped.wait()

@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # what questions have no need of takes long to load
     from api.limits import Rate
     from gateway.gateway import Gateway
     from gateway.running import Parts
+    from tracker.stores.influx import Influx, InfluxAt
     from tracker.stores.postgresql import PostgresqlStore
 
 MAKE_ONE = (
@@ -49,6 +50,12 @@ class Settings(BaseSettings):
     client_id: str = Field(
         default="retour-gateway", min_length=1, description="The session's name."
     )
+    influx_url: str = Field(
+        default="", description="An InfluxDB 2 for telemetry; empty: the database alone."
+    )
+    influx_org: str = Field(default="", description="The organisation in it.")
+    influx_bucket: str = Field(default="retour", description="The bucket in it.")
+    influx_token: str = Field(default="", repr=False, description="The token to use it with.")
     gateway_group: str = Field(
         default="",
         pattern=r"^[^/+#]*$",
@@ -141,6 +148,26 @@ class Settings(BaseSettings):
         if must_exist and not path.exists():
             raise UserError(f"there is no database {path}; {MAKE_ONE}")
         return SqliteStore(path)
+
+    def series(self) -> Influx | None:
+        """The time-series store, if there is one. UserError where it is half described."""
+        if not self.influx_url:
+            return None
+        from tracker.stores.influx import Influx
+
+        return Influx(self.influx_at())
+
+    def influx_at(self) -> InfluxAt:
+        from tracker.stores.influx import InfluxAt
+
+        missing = [name for name in ("url", "org", "token") if not getattr(self, f"influx_{name}")]
+        if missing:
+            raise UserError(f"RETOUR_INFLUX_{missing[0].upper()} is not set")
+        if not self.influx_url.startswith(("http://", "https://")):
+            raise UserError(f"RETOUR_INFLUX_URL is {self.influx_url!r}; try http://127.0.0.1:8086")
+        return InfluxAt(
+            self.influx_url.rstrip("/"), self.influx_org, self.influx_bucket, self.influx_token
+        )
 
     @property
     def database_shown(self) -> str:

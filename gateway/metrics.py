@@ -20,3 +20,16 @@ COMMIT = Histogram(
     "Time from decoding a batch to its commit",
     buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10),
 )
+
+# Of a worker that tells a time-series store.
+POINTS = Counter(
+    "retour_points", "Points for the time-series store by what became of them", ["outcome"]
+)
+POINTS_WAITING = Gauge("retour_points_waiting", "Points that it has not been told yet")
+POINTS_LAG = Gauge("retour_points_lag_seconds", "How long the oldest of them has been waiting")
+POINTS_TOLD = Histogram(
+    "retour_points_told_seconds",
+    "Time from storing an event to telling it",
+    buckets=(0.1, 0.3, 1, 2, 5, 10, 30, 100, 300, 1000, 3000),
+)
+SERIES_FAILURES = Counter("retour_series_failures", "Times when it took nothing")

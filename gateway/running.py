@@ -1,4 +1,4 @@
-"""A gateway beside other work: in a thread of its own, on a broker of its own if wished."""
+"""A gateway or a worker beside other work: in a thread of its own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol, Self
 
 from gateway.broker_url import BrokerUrl
 from gateway.decoders import DECODERS
@@ -57,25 +58,59 @@ class Parts:
         return Gateway(session, Ingest(self.store, self.policy), self.store, self.clock)
 
 
-class Running:
-    """A gateway in a thread, for as long as the context lasts. What ends it before is raised
-    at `wait_until_ready` or at the end of the context; `on_end` is called when it ends."""
+class Endless(Protocol):
+    """What runs until it is told to stop."""
 
-    def __init__(self, gateway: Gateway, on_end: Callable[[], None] = lambda: None) -> None:
-        self.gateway = gateway
+    def run(self, ready: Callable[[], None]) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class Beside:
+    """Something endless in a thread, for as long as the context lasts. What ends it before is
+    raised at `wait_until_ready` or at the end of the context; `on_end` is called when it ends."""
+
+    def __init__(self, endless: Endless, on_end: Callable[[], None], name: str) -> None:
+        self._endless = endless
         self._on_end = on_end
+        self._name = name
         self._ready = threading.Event()
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="gateway")
+        self._thread = threading.Thread(target=self._run, name=name)
 
     def _run(self) -> None:
         try:
-            self.gateway.run(self._ready.set)
+            self._endless.run(self._ready.set)
         except BaseException as error:
             self._error = error
         finally:
             self._ready.set()
             self._on_end()
+
+    def ended(self) -> tuple[str, ...]:
+        """What is to be said where it has ended."""
+        return () if self._thread.is_alive() else (f"the {self._name} has ended: {self._error}",)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _at: object) -> None:
+        self._endless.stop()
+        self._thread.join()
+        if self._error is None:
+            return
+        if error is None:
+            raise self._error
+        error.add_note(f"the {self._name} had ended before: {self._error!r}")
+
+
+class Running(Beside):
+    """A gateway in a thread."""
+
+    def __init__(self, gateway: Gateway, on_end: Callable[[], None] = lambda: None) -> None:
+        super().__init__(gateway, on_end, "gateway")
+        self.gateway = gateway
 
     def wait_until_ready(self) -> None:
         """Wait until the gateway has subscribed."""
@@ -86,22 +121,7 @@ class Running:
 
     def health(self) -> tuple[str, ...]:
         """What keeps the gateway from its work, in words."""
-        if not self._thread.is_alive():
-            return (f"the gateway has ended: {self._error}",)
-        return self.gateway.health()
-
-    def __enter__(self) -> Running:
-        self._thread.start()
-        return self
-
-    def __exit__(self, _kind: object, error: BaseException | None, _at: object) -> None:
-        self.gateway.stop()
-        self._thread.join()
-        if self._error is None:
-            return
-        if error is None:
-            raise self._error
-        error.add_note(f"the gateway had ended before: {self._error!r}")
+        return self.ended() or self.gateway.health()
 
 
 @contextmanager

@@ -6,6 +6,8 @@ from itertools import count
 import pytest
 
 from gateway.mosquitto import free_port, mosquitto_binary
+from tracker.stores.influx_setup import set_up
+from tracker.stores.local_influx import LocalInflux, influxd_binary
 from tracker.stores.local_postgresql import LocalPostgresql, postgresql_folder
 from tracker.stores.postgresql import PostgresqlStore
 
@@ -38,3 +40,22 @@ def new_postgresql(require):
     with LocalPostgresql(free_port(), durable=False) as server:
         PostgresqlStore(server.create_database("migrated"), migrate=True).close()
         yield lambda like="migrated": server.create_database(f"test_{next(numbers)}", like)
+
+
+@pytest.fixture(scope="session")
+def influx_server(require):
+    require(influxd_binary(), "InfluxDB 2 (tests/build-influxd builds one)")
+    with LocalInflux(free_port()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def new_influx(influx_server):
+    """Makes buckets, set up as `retour influx setup` does; where each is, with its own token."""
+    numbers = count()
+
+    def make(keep_days=0):
+        at = influx_server.at(f"bucket-{next(numbers)}")
+        return at._replace(token=set_up(at, keep_days, 0))
+
+    return make

@@ -17,8 +17,11 @@ from tracker.model import Fix, Kind, Observation, Read, Values
 
 NS_A_MS = 1_000_000
 FIX, READ, SENSOR = "fix", "read", "sensor"  # the measurements
+TEXT, TRUTH = ".text", ".true"  # the ends of the names of fields that hold no numbers
 
+_SORTED = orjson.OPT_SORT_KEYS
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f%\\]")
+_SERIES = re.compile(rb"(\w+),\w+=((?:\\.|[^ ,])*)")
 _SPECIAL = re.compile(r"([,= ])")
 
 
@@ -66,29 +69,47 @@ def line(o: Observation, number: int) -> bytes | None:
     return f"{series} {','.join(fields)} {time_ns(o.at, number)}".encode()
 
 
+def series_of(line: bytes) -> str:
+    """Which series a line belongs to: measurement and tag of the device or tag it tells about.
+
+    >>> series_of(b"fix,device=trk\\\\ 1 lat=50.1,lon=4.2 7000041")
+    'fix/trk 1'
+    """
+    found = _SERIES.match(line)
+    assert found is not None, line
+    id = re.sub(rb"\\(.)", rb"\1", found[2])
+    return f"{found[1].decode()}/{id.decode()}"
+
+
+def at_of(line: bytes) -> int:
+    """The event time (ms) of a line.
+
+    >>> at_of(b"fix,device=trk-1 lat=50.1,lon=4.2 7000041")
+    7
+    """
+    return int(line[line.rindex(b" ") + 1 :]) // NS_A_MS
+
+
 def _numbers(what: Fix | Read, *names: str) -> list[str]:
     return [
-        f"{name}={float(value)!r}"
-        for name in names
-        if (value := getattr(what, name)) is not None
+        f"{name}={float(value)!r}" for name in names if (value := getattr(what, name)) is not None
     ]
 
 
 def _values(values: Mapping[str, Any]) -> Iterator[str]:
-    """Fields of named values. All numbers are floats, or a device that rounds would be refused
-    by a field that has begun with the other sort."""
+    """Fields of named values. A field has one type for all devices: numbers are floats, and
+    others have names of their own, or what one device says would have another one refused."""
     for name, value in values.items():
         if value is None or not name:
             continue
+        field = _escaped(as_tag(name))
         if isinstance(value, bool):
-            text = "true" if value else "false"
+            yield f"{field}{TRUTH}={'true' if value else 'false'}"
         elif isinstance(value, int | float):
-            text = repr(float(value))
-        elif isinstance(value, str):
-            text = _text(value)
+            yield f"{field}={float(value)!r}"
         else:
-            text = _text(orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode())
-        yield f"{_escaped(as_tag(name))}={text}"
+            told = value if isinstance(value, str) else orjson.dumps(value, option=_SORTED).decode()
+            yield f"{field}{TEXT}={_text(told)}"
 
 
 def _escaped(text: str) -> str:

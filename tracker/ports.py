@@ -13,6 +13,7 @@ from tracker.geofence import Box
 from tracker.layout import Layout, PlaceValue
 from tracker.model import Asset, Binding, DeadLetter, Device, Observation, Quarantined
 from tracker.receipts import Progress
+from tracker.telemetry import Sums, Value
 from tracker.versions import Version
 from tracker.whereabouts import Moment, Visit
 
@@ -27,6 +28,20 @@ class StoreContended(StoreUnavailable):
 
 class StoreRefused(Exception):
     """The store cannot be used at all: the text says why and what to do."""
+
+
+class SeriesUnavailable(Exception):
+    """The time-series store cannot be used just now; not before `retry_after_s`, where it says."""
+
+    def __init__(self, text: str, retry_after_s: float = 0, *, is_passing: bool = True) -> None:
+        super().__init__(text)
+        self.retry_after_s = retry_after_s
+        self.is_passing = is_passing  # else somebody has to change something
+
+
+class LinesRefused(Exception):
+    """The time-series store will never take some of the lines it was given; of the others it
+    may have taken any."""
 
 
 Boot = tuple[str, str]
@@ -276,6 +291,15 @@ class Reader(Protocol):
     def backlog(self) -> Backlog:
         """What that store has not been told yet."""
 
+    def queued_lines(self) -> Iterator[bytes]:
+        """Every line that waits for it."""
+
+    def letters_about(self, topic: str) -> Iterator[bytes]:
+        """The payloads of all dead letters of a topic."""
+
+    def to_coarsen(self, limit: int) -> list[tuple[str, int]]:
+        """Series and days (epoch days) whose coarser points are to be made again, by day."""
+
     def numbered(self, after: int, limit: int) -> list[tuple[int, Observation]]:
         """Rows of the log with their numbers, in the order of these, after a number."""
 
@@ -450,11 +474,8 @@ class Writer(Reader, Protocol):
     def coarsen(self, days: Iterable[tuple[str, int]]) -> None:
         """Note series and days (epoch days) whose coarser points are to be made again."""
 
-    def to_coarsen(self, limit: int) -> list[tuple[str, int]]:
-        """Some of these."""
-
     def coarsened(self, days: Iterable[tuple[str, int]]) -> None:
-        """Forget these."""
+        """Forget some of these."""
 
     def add_key(self, key: ApiKey) -> None: ...
 
@@ -473,3 +494,60 @@ class Store(Protocol):
         database allows it, several run at once."""
 
     def reading(self) -> AbstractContextManager[Reader]: ...
+
+
+class Series(Protocol):
+    """A time-series store, told of what is logged. Its points have no event keys: what orders
+    those of one millisecond stands in the place of a key. `now` (epoch ms) tells what it keeps.
+    All may raise SeriesUnavailable."""
+
+    def check(self) -> None:
+        """Raise StoreRefused where it can never be used as it is, saying why."""
+
+    def write(self, lines: Sequence[bytes]) -> None:
+        """Take lines of points. Raises LinesRefused where some can never be taken."""
+
+    def oldest(self, now: int) -> int | None:
+        """The event time before which it keeps coarser points alone; None: it keeps all."""
+
+    def coarsen(self, day: int, series: str | None) -> None:
+        """Make the coarser points of an epoch day again, of one series or of all."""
+
+    def history(
+        self,
+        bindings: Sequence[Binding],
+        now: int,
+        since: int | None = None,
+        until: int | None = None,
+        after: Moment | None = None,
+        every: int | None = None,
+    ) -> Iterator[Observation]:
+        """The fixes and reads by which bindings tell about an asset, in order: from `since` up to
+        but not at `until`, after a moment; of a device's fixes the last of each window of
+        `every` milliseconds will do."""
+
+    def values(
+        self,
+        bindings: Sequence[Binding],
+        name: str,
+        now: int,
+        since: int | None = None,
+        until: int | None = None,
+        after: Moment | None = None,
+    ) -> Iterator[Value]:
+        """What their devices measured by a name, in order."""
+
+    def sums(
+        self,
+        bindings: Sequence[Binding],
+        name: str,
+        every: int,
+        now: int,
+        since: int | None,
+        until: int | None,
+        limit: int,
+    ) -> list[Sums]:
+        """What their numbers come to in windows of `every` milliseconds, the first so many."""
+
+    def counts(self, now: int) -> Mapping[tuple[str, int], int]:
+        """How many points it has, by series (see `tracker.points.series_of`) and epoch day."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from math import cos, radians
 
@@ -10,8 +10,10 @@ import shapely
 
 from tracker.cells import METRES_PER_DEGREE
 from tracker.fold import Place, place_of
+from tracker.layout import Layout
 from tracker.model import Observation
 from tracker.ports import Reader
+from tracker.telemetry import last_of_each
 from tracker.whereabouts import Moment
 
 PAGE = 1_000  # observations read at once: no answer holds more of them in memory
@@ -27,12 +29,20 @@ def track(
 ) -> list[Place]:
     """At most `limit` places of an asset in (event time, key) order: from `since` up to but
     not at `until`, after a moment."""
-    layout = reader.layout()
-    places = (place_of(o, layout) for o in _history(reader, asset, since, until, after))
-    return list(islice((place for place in places if place is not None), limit))
+    found = observed(reader, asset, since, until, after)
+    return list(islice(places(found, reader.layout()), limit))
 
 
-def _history(
+def places(
+    observations: Iterable[Observation], layout: Layout, every: int | None = None
+) -> Iterator[Place]:
+    """Where observations say that their asset was; the last place alone of each window of
+    `every` milliseconds."""
+    found = (place for o in observations if (place := place_of(o, layout)) is not None)
+    return found if every is None else last_of_each(found, every)
+
+
+def observed(
     reader: Reader, asset: str, since: int | None, until: int | None, after: Moment | None
 ) -> Iterator[Observation]:
     """All of an asset's history, read page by page as far as it is asked for."""

@@ -47,6 +47,11 @@ class LogReads(sql.Speaks):
         page = self._newest_first(schema.dead_letters, before, limit, device=device, reason=reason)
         return [(row[0], rows.dead_letter(row[1:])) for row in page]
 
+    def letters_about(self, topic: str) -> Iterator[bytes]:
+        table = schema.dead_letters
+        found = self._db.scalars(select(table.c.payload).where(table.c.topic == topic))
+        return (bytes(payload) for payload in found)
+
     def held_back(
         self, before: int | None, limit: int, device: str | None = None, reason: str | None = None
     ) -> list[tuple[int, Quarantined]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy import Select, delete, func, insert, select, update
 
@@ -28,6 +28,14 @@ class PointReads(sql.Speaks):
             func.count(), func.coalesce(func.sum(_points.c.lines), 0), func.min(_points.c.queued)
         )
         return Backlog(*self._db.execute(totals).one())
+
+    def queued_lines(self) -> Iterator[bytes]:
+        for body in self._db.scalars(select(_points.c.body)):
+            yield from bytes(body).split(SEPARATOR)
+
+    def to_coarsen(self, limit: int) -> list[tuple[str, int]]:
+        query = select(_days).order_by(_days.c.day, _days.c.series).limit(limit)
+        return [(row.series, row.day) for row in self._db.execute(query)]
 
 
 class PointWrites(PointReads):
@@ -79,9 +87,6 @@ class PointWrites(PointReads):
 
     def coarsen(self, days: Iterable[tuple[str, int]]) -> None:
         self._many(self._sql.add_coarsening, list(days))
-
-    def to_coarsen(self, limit: int) -> list[tuple[str, int]]:
-        return [(row.series, row.day) for row in self._db.execute(select(_days).limit(limit))]
 
     def coarsened(self, days: Iterable[tuple[str, int]]) -> None:
         self._many(self._sql.forget_coarsening, list(days))

@@ -1,0 +1,128 @@
+"""Use cases: tell a time-series store what is logged, all of it again, and compare the two."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from tracker.model import Binding
+from tracker.points import as_tag, at_of, line, series_of
+from tracker.ports import LinesRefused, Reader, Series, Store
+
+LINES_IN_REQUEST = 5_000
+ROWS_AT_ONCE = 20_000
+DAY_MS = 86_400_000
+REFUSED = "series_refused"
+TOPIC = "points"  # of its dead letters, which came in no message
+
+SeriesDay = tuple[str, int]
+"""A series (see `tracker.points.series_of`) and an epoch day."""
+
+
+class Told(NamedTuple):
+    """How many lines were told; were older than what the store keeps; and were refused, each of
+    them with the reason."""
+
+    told: int
+    expired: int
+    refused: list[tuple[bytes, str]]
+
+
+class Difference(NamedTuple):
+    """A series of which the log and the time-series store hold different numbers of points of
+    a day, and the assets that it tells about."""
+
+    series: str
+    day: int
+    assets: list[str]
+    logged: int
+    told: int
+
+
+def tell(series: Series, lines: Sequence[bytes], now: int) -> Told:
+    """Tell what is young enough to be kept. Raises SeriesUnavailable."""
+    oldest = series.oldest(now)
+    kept = lines if oldest is None else [one for one in lines if at_of(one) >= oldest]
+    refused: list[tuple[bytes, str]] = []
+    for start in range(0, len(kept), LINES_IN_REQUEST):
+        refused += _write(series, kept[start : start + LINES_IN_REQUEST])
+    return Told(len(kept) - len(refused), len(lines) - len(kept), refused)
+
+
+def _write(series: Series, lines: Sequence[bytes]) -> Iterator[tuple[bytes, str]]:
+    """Write lines; those that are refused are found by halving."""
+    try:
+        series.write(lines)
+    except LinesRefused as error:
+        if len(lines) == 1:
+            yield lines[0], str(error)
+            return
+        half = len(lines) // 2
+        yield from _write(series, lines[:half])
+        yield from _write(series, lines[half:])
+
+
+def rebuild(
+    store: Store,
+    series: Series,
+    now: int,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> Told:
+    """Tell all of the log again: the same points, for what is there already. `progress` is told
+    rows done and rows in all. Raises SeriesUnavailable."""
+    told, expired, refused = 0, 0, list[tuple[bytes, str]]()
+    with store.reading() as reader:
+        rows = reader.counts()["log"]
+    after = done = 0
+    while True:
+        with store.reading() as reader:
+            page = reader.numbered(after, ROWS_AT_ONCE)
+        if not page:
+            return Told(told, expired, refused)
+        lines = [one for number, row in page if (one := line(row, number))]
+        some = tell(series, lines, now)
+        told, expired, refused = told + some.told, expired + some.expired, refused + some.refused
+        after, done = page[-1][0], done + len(page)
+        progress(done, rows)
+
+
+def differences(reader: Reader, series: Series, now: int) -> list[Difference]:
+    """Where the store does not hold what the log does, but for what waits to be told and what
+    it has refused. Days that either does not hold whole are left out. Raises SeriesUnavailable."""
+    expected = _logged(reader)
+    expected.subtract(map(_day_of, reader.queued_lines()))
+    expected.subtract(map(_day_of, reader.letters_about(TOPIC)))
+    told = series.counts(now)
+    begins = max((t for t in (reader.edge(), series.oldest(now)) if t is not None), default=None)
+    bindings = list(reader.every_binding())
+    return [
+        Difference(*key, _assets(bindings, *key), expected[key], told.get(key, 0))
+        for key in sorted(expected.keys() | told.keys())
+        if expected[key] != told.get(key, 0) and (begins is None or key[1] * DAY_MS >= begins)
+    ]
+
+
+def _logged(reader: Reader) -> Counter[SeriesDay]:
+    counts: Counter[SeriesDay] = Counter()
+    after = 0
+    while page := reader.numbered(after, ROWS_AT_ONCE):
+        counts.update(_day_of(one) for number, row in page if (one := line(row, number)))
+        after = page[-1][0]
+    return counts
+
+
+def _day_of(one: bytes) -> SeriesDay:
+    return series_of(one), at_of(one) // DAY_MS
+
+
+def _assets(bindings: Sequence[Binding], series: str, day: int) -> list[str]:
+    _, _, subject = series.partition("/")
+    start = day * DAY_MS
+    return sorted(
+        {
+            b.asset
+            for b in bindings
+            if as_tag(b.subject) == subject and b.overlaps(start, start + DAY_MS)
+        }
+    )
