@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from commands.asking import opened
+from commands.influx import opened_series
 from commands.settings import load_settings
 from commands.show import (
     AsJson,
@@ -21,6 +23,7 @@ from commands.show import (
 from commands.trial import trial
 from tracker.audit import Act
 from tracker.stamps import DAY
+from tracker.telling import Difference, differences
 from tracker.times import iso
 from tracker.trim import Trimmed, trim
 from tracker.verify import Report
@@ -45,6 +48,8 @@ TROUBLES = {  # no faults of Retour's; told where there are any
     "dead_letters": "dead letters: see `retour dead-letters`",
     "quarantined": "observations held back: see `retour quarantine`",
 }
+
+DIFFERENCES_SHOWN = 20
 
 group = typer.Typer(no_args_is_help=True, help="The database.")
 
@@ -131,20 +136,54 @@ def tell_trimmed(done: Trimmed, dry_run: bool) -> None:
         out.print("Nothing is stored: this was a dry run")
 
 
-def verify(as_json: AsJson = False) -> None:
+def verify(
+    influx: Annotated[
+        bool, typer.Option("--influx", help="Compare with InfluxDB too, by asset and day.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Audit the promise: refold everything from nothing and compare, look for what is missing.
 
-    Exits 1 on any difference. Example: retour verify --json
+    Exits 1 on any difference. Example: retour verify --influx --json
     """
-    store, _ = opened()
+    settings = load_settings()
+    store = settings.store(must_exist=True)
+    series = opened_series(settings) if influx else None
     with store.reading() as reader, progress_bar("Refolding") as progress:
         report = audit(reader, progress)
+        now = settings.make_clock().now()
+        lacking = differences(reader, series, now) if series is not None else []
     if as_json:
-        show(report.as_dict(), as_json)
+        compared = {} if series is None else {"influx_differences": len(lacking)}
+        show(report.as_dict() | compared, as_json)
     else:
         tell_audited(report)
-    if not report.sound:
+        if series is not None:
+            tell_compared(lacking)
+    if lacking or not report.sound:
         raise typer.Exit(1)
+
+
+def tell_compared(lacking: Sequence[Difference]) -> None:
+    """Print where InfluxDB holds another number of points than the log, for people."""
+    if not lacking:
+        out.print("InfluxDB holds what the log does, but for what waits to be told")
+        return
+    rows = [
+        {
+            "series": one.series,
+            "day": iso(one.day * DAY)[:10],
+            "assets": " ".join(one.assets),
+            "in the log": one.logged,
+            "in InfluxDB": one.told,
+        }
+        for one in lacking[:DIFFERENCES_SHOWN]
+    ]
+    show(rows, as_json=False)
+    out.print(
+        f"{count(len(lacking), 'series and day', 'series and days')} differ: "
+        "`retour influx rebuild` tells InfluxDB all of the log again"
+    )
 
 
 def tell_audited(report: Report) -> None:

@@ -11,6 +11,7 @@ from influxdb_client.domain.task_create_request import TaskCreateRequest
 from influxdb_client.domain.task_update_request import TaskUpdateRequest
 from influxdb_client.service.tasks_service import TasksService
 
+from tracker.ports import StoreRefused
 from tracker.stores import flux
 from tracker.stores.influx import Influx, InfluxAt
 
@@ -24,8 +25,7 @@ def set_up(admin: InfluxAt, keep_days: int, keep_coarse_days: int) -> str:
     influx = Influx(admin)
     try:
         with influx.told():
-            organizations = influx.client.organizations_api().find_organizations(org=admin.org)
-            organization = organizations[0].id
+            organization = _organization(influx.client, admin.org)
             buckets = [
                 _bucket(influx.client, organization, admin.bucket, keep_days),
                 _bucket(influx.client, organization, admin.coarse_bucket, keep_coarse_days),
@@ -34,6 +34,13 @@ def set_up(admin: InfluxAt, keep_days: int, keep_coarse_days: int) -> str:
             return _token(influx.client, organization, f"retour {admin.bucket}", buckets)
     finally:
         influx.close()
+
+
+def _organization(client: InfluxDBClient, name: str) -> str:
+    found = client.organizations_api().find_organizations(org=name)
+    if not found:
+        raise StoreRefused(f"the token of RETOUR_INFLUX_TOKEN may not set up InfluxDB for {name!r}")
+    return str(found[0].id)
 
 
 def _bucket(client: InfluxDBClient, organization: str, name: str, keep_days: int) -> str:
