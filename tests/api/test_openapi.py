@@ -130,13 +130,15 @@ def examples() -> Iterator[Any]:
 
 
 def choices(operation: Any) -> list[dict[str, Any]]:
+    asked = [one for one in operation.get("parameters", []) if one["in"] == "query"]
+    needed = {one["name"]: one["schema"]["examples"][0] for one in asked if one["required"]}
     queries = [
-        {one["name"]: example}
-        for one in operation.get("parameters", [])
-        if one["in"] == "query" and one["name"] != "cursor"  # which an answer before must give
+        needed | {one["name"]: example}
+        for one in asked
+        if one["name"] != "cursor"  # which an answer before must give
         for example in one["schema"]["examples"]
     ]
-    return [{}, *queries]
+    return [needed, *queries]
 
 
 def path_of(path: str, operation: Any) -> str:
