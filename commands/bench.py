@@ -13,11 +13,16 @@ import typer
 
 from commands.bench_fuzz import bench_fuzz
 from commands.bench_gateways import bench_gateways
+from commands.bench_influx import bench_influx
 from commands.bench_query import bench_query
 from commands.bench_refold import bench_refold
 from commands.process import calm_the_collector, configure_log
 from commands.show import AsJson, progress_bar, show
 from gateway.bench import bench_ingest
+from gateway.mosquitto import free_port
+from tracker.ports import Store
+from tracker.stores.local_postgresql import LocalPostgresql
+from tracker.stores.postgresql import PostgresqlStore
 from tracker.stores.sqlite import SqliteStore
 
 group = typer.Typer(no_args_is_help=True, help="Benchmarks, each beside a bare reference.")
@@ -59,6 +64,39 @@ def bench_ingest_command(
         show(bench_gateways(messages, (1, 2, 4)), as_json)
     else:
         show(bench_ingest(SqliteStore, messages, rounds, waiting), as_json)
+
+
+@group.command("influx")
+def bench_influx_command(
+    rate: Annotated[int, typer.Option(min=1, help="Messages a second, for the lag.")] = 5_000,
+    seconds: Annotated[int, typer.Option(min=1, help="For how long.")] = 30,
+    lines: Annotated[int, typer.Option(min=1, help="Lines in the queue to catch up.")] = 600_000,
+    store: Annotated[Kind, typer.Option(help="The database beside it.")] = Kind.SQLITE,
+    as_json: AsJson = False,
+) -> None:
+    """Tell an InfluxDB what devices publish, and what an outage has left in the queue.
+
+    Example: retour bench influx --rate 1000 --lines 100000 --json
+    """
+    configure_log("error")
+    calm_the_collector()
+    with databases(store) as open_database:
+        show(bench_influx(open_database, rate, seconds, lines), as_json)
+
+
+@contextmanager
+def databases(kind: Kind) -> Iterator[Callable[[Path], tuple[Store, str]]]:
+    """Makes empty databases, by the path that one of SQLite has, and tells their URLs."""
+    if kind is Kind.SQLITE:
+        yield lambda path: (SqliteStore(path), f"sqlite:///{path}")
+        return
+    with LocalPostgresql(free_port()) as server:
+
+        def make(path: Path) -> tuple[Store, str]:
+            url = server.create_database(path.stem)
+            return PostgresqlStore(url, migrate=True), url
+
+        yield make
 
 
 @group.command("query")

@@ -57,15 +57,18 @@ def _drained(server: LocalPostgresql, broker: Mosquitto, load: Load, gateways: i
         subscribe(broker, name, group=f"{GROUP}-{gateways}")
     publish_beside(broker.port, load)
     try:
-        with _running(broker.url, url, f"{GROUP}-{gateways}", names):
+        with running_gateways(broker.url, url, f"{GROUP}-{gateways}", names):
             return _rate(store, load.messages)
     finally:
         store.close()
 
 
 @contextmanager
-def _running(broker: str, database: str, group: str, names: Sequence[str]) -> Iterator[None]:
+def running_gateways(
+    broker: str, database: str, group: str, names: Sequence[str]
+) -> Iterator[None]:
     """A `retour gateway` process for each name."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith("RETOUR_")}
     processes = []
     try:
         for name in names:
@@ -79,7 +82,7 @@ def _running(broker: str, database: str, group: str, names: Sequence[str]) -> It
             processes.append(
                 subprocess.Popen(
                     [sys.executable, "-m", "retour", "gateway"],
-                    env=os.environ | settings,
+                    env=others | settings,
                     stdin=subprocess.DEVNULL,
                 )
             )

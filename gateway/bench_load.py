@@ -44,13 +44,14 @@ class Load:
     def as_json(self) -> str:
         return orjson.dumps(asdict(self)).decode()
 
-    def published(self) -> Iterator[tuple[str, bytes]]:
-        """Topics and payloads, stamped now: a second for every 1,000 messages."""
+    def published(self, *, live: bool = False) -> Iterator[tuple[str, bytes]]:
+        """Topics and payloads, stamped now: a second for every 1,000 messages; or `live`, each
+        when it is asked for."""
         now = time.time_ns() // 1_000_000
         events = [self._event(n) for n in range(self.events)]
         for n in range(self.messages):
             seq, turn = divmod(n, self.devices)
-            at = now - (self.messages - n)
+            at = time.time_ns() // 1_000_000 if live else now - (self.messages - n)
             stamped = [{"at": at, **event} for event in events]
             body = {"boot": "bench", "seq": seq, "sent": at, "events": stamped}
             yield f"retour/v1/{self.device(turn)}/events", orjson.dumps(body)
@@ -74,15 +75,19 @@ def register(store: Store, load: Load) -> None:
             bind_tag(tx, f"on-{load.device(n)}", epc)
 
 
-def publish(port: int, load: Load) -> None:
-    """Publish a load as fast as the broker takes it, and wait until it has taken all."""
+def publish(port: int, load: Load, rate: float | None = None) -> None:
+    """Publish a load, so many messages a second or as fast as the broker takes it, and wait
+    until it has taken all."""
     client = paho.Client(CallbackAPIVersion.VERSION2)
     client.max_inflight_messages_set(AHEAD_AT_MOST)
     room = threading.Semaphore(AHEAD_AT_MOST)
     client.on_publish = lambda *_: room.release()
     client.connect("127.0.0.1", port)
     client.loop_start()
-    for topic, payload in load.published():
+    started = time.perf_counter()
+    for n, (topic, payload) in enumerate(load.published(live=rate is not None)):
+        if rate is not None and (early := started + n / rate - time.perf_counter()) > 0:
+            time.sleep(early)
         room.acquire()
         client.publish(topic, payload, qos=1)
     for _ in range(AHEAD_AT_MOST):
@@ -91,11 +96,13 @@ def publish(port: int, load: Load) -> None:
     client.loop_stop()
 
 
-def publish_beside(port: int, load: Load) -> None:
+def publish_beside(port: int, load: Load, rate: float | None = None) -> None:
     """Publish a load from a process of its own, and wait for its end."""
     command = [sys.executable, "-m", "gateway.bench_load", str(port), load.as_json()]
+    command += [] if rate is None else [str(rate)]
     subprocess.run(command, check=True, timeout=WITHIN_S)  # noqa: S603
 
 
 if __name__ == "__main__":
-    publish(int(sys.argv[1]), Load(**orjson.loads(sys.argv[2])))
+    given_rate = float(sys.argv[3]) if len(sys.argv) > 3 else None
+    publish(int(sys.argv[1]), Load(**orjson.loads(sys.argv[2])), given_rate)

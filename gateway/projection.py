@@ -21,7 +21,7 @@ from tracker.telling import DAY_MS, REFUSED, TOPIC, tell
 
 LINES_AT_ONCE = 20_000  # taken from the queue
 TAKEN_FOR_MS = 120_000  # then another worker may take them: longer than writing ever takes
-IDLE_S = 0.25
+GATHER_S = 0.5  # between two looks: many small transactions would be in the gateway's way
 RETRY_S = (0.5, 1, 2, 5, 10, 30)
 HOUR_MS = 3_600_000
 DAYS_AT_ONCE = 200
@@ -45,16 +45,14 @@ class Projection:
         now = self._clock.now()
         taken = self._take(now)
         try:
-            if taken:
-                self._tell(taken, now)
-            elif not self._coarsen():
-                return IDLE_S
+            lines = self._tell(taken, now) if taken else 0
+            busy = lines >= LINES_AT_ONCE or (not taken and self._coarsen())
         except SeriesUnavailable as error:
             return self._put_off(taken, error)
         if self._failures:
             log.info("the time-series store works again", failed_attempts=self._failures)
         self._failures, self._error = 0, ""
-        return 0.0
+        return 0.0 if busy else GATHER_S
 
     def health(self) -> tuple[str, ...]:
         """What keeps it from its work, in words."""
@@ -71,7 +69,8 @@ class Projection:
         with self._store.recording() as tx:
             return tx.take_points(now, now + TAKEN_FOR_MS, LINES_AT_ONCE)
 
-    def _tell(self, taken: Sequence[Points], now: int) -> None:
+    def _tell(self, taken: Sequence[Points], now: int) -> int:
+        """Tell what was taken; how many lines that were."""
         lines = [line for points in taken for line in points.lines]
         outcome = tell(self._series, lines, now)
         for line, reason in outcome.refused:
@@ -90,6 +89,7 @@ class Projection:
         metrics.POINTS.labels("refused").inc(len(outcome.refused))
         for points in taken:
             metrics.POINTS_TOLD.observe(max(0, self._clock.now() - points.queued) / 1000)
+        return len(lines)
 
     def _coarsen(self) -> bool:
         """Make the coarser points of some days again; whether there were any."""

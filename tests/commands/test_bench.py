@@ -6,6 +6,7 @@ import pytest
 from commands import bench_fuzz, bench_query, bench_world
 from gateway.decoders import DECODERS, decoder_of
 from tracker.model import Asset
+from tracker.stores.local_influx import influxd_binary
 from tracker.stores.sqlite import SqliteStore
 from tracker.verify import verify
 from tracker.world import read_world
@@ -61,6 +62,17 @@ def test_late_rows_are_recorded_with_snapshots_and_without(run):
     assert figures["sound"]
     assert figures["snapshots_ms"] > 0
     assert figures["without_ms"] > 0
+
+
+@pytest.mark.system
+def test_an_influx_is_told_in_time_and_catches_up(run, require, mosquitto_installed):
+    require(influxd_binary(), "InfluxDB 2 (tests/build-influxd builds one)")
+    words = ("--rate", 200, "--seconds", 2, "--lines", 2_000, "--json")
+    status, shown, complaints = run("bench", "influx", *words)
+    assert status == 0, complaints
+    figures = orjson.loads(shown)
+    assert figures["lag"]["messages"] == 400
+    assert figures["catch_up"]["worker_per_s"] > 0
 
 
 class TestFuzz:
