@@ -64,6 +64,7 @@ def known_errors() -> tuple[type[Exception], ...]:
     from commands.show import UserError
     from firmware_sim.replay import ReplayError
     from gateway.broker_url import BadBrokerUrl
+    from gateway.passwords import NoUserName
     from gateway.session import BrokerRefused
     from tracker.ports import SeriesUnavailable, StoreRefused, StoreUnavailable
     from tracker.queries import BeforeLog, NotLocated, UnknownPlace
@@ -82,6 +83,7 @@ def known_errors() -> tuple[type[Exception], ...]:
         SeriesUnavailable,
         BrokerRefused,
         BadBrokerUrl,
+        NoUserName,
         ReplayError,
         OSError,
     )

@@ -7,11 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.asking import opened
+from commands.asking import known_device, opened
 from commands.settings import load_settings
-from commands.show import AsJson, UserError, ago, iso, show, show_rows, yes_no
+from commands.show import AsJson, UserError, ago, iso, out, show, show_rows, yes_no
+from gateway.passwords import refuse_user_name
 from tracker import ports
 from tracker.arrange import arrange
+from tracker.audit import audited
 from tracker.model import Asset, Device
 from tracker.places import Reader, Standing
 from tracker.ports import DeviceStatus
@@ -21,6 +23,9 @@ from tracker.registry import bind_device, register_asset, register_device
 
 PAGE = 1_000
 KINDS = ("tracker", "reader")
+TELL_MOSQUITTO = (
+    "The password is shown this once. Mosquitto reads it on SIGHUP: systemctl reload mosquitto"
+)
 
 group = typer.Typer(no_args_is_help=True, help="Devices: trackers and readers.")
 
@@ -41,7 +46,10 @@ def device_create(
     if kind not in KINDS:
         raise UserError(f"--kind is {kind!r}; write {' or '.join(KINDS)}")
     settings = load_settings()
-    act = settings.act()
+    act, passwords = settings.act(), settings.passwords()
+    if passwords is not None:
+        refuse_user_name(id)
+    password = None
     with settings.store().writing() as tx:
         adopted = register_device(tx, Device(id, kind), settings.policy(settings.make_clock()), act)
         if place is not None:
@@ -49,7 +57,34 @@ def device_create(
         if asset is not None:
             register_asset(tx, tx.asset(asset) or Asset(asset), act)
             bind_device(tx, asset, id, act=act)
-    show({"device": id, "asset": asset, "adopted": adopted}, as_json)
+        if passwords is not None and not passwords.has(id):
+            password = passwords.renew(id)  # last: where it fails nothing is registered
+    made = {"device": id, "asset": asset, "adopted": adopted}
+    show(made if password is None else {**made, "password": password}, as_json)
+    if password is not None and not as_json:
+        out.print(TELL_MOSQUITTO, soft_wrap=True)
+
+
+@group.command("password")
+def device_password(
+    id: Annotated[str, typer.Argument(help="Its id.", show_default=False)], as_json: AsJson = False
+) -> None:
+    """Give a device a new password at Mosquitto; the old one ends when Mosquitto reads it.
+
+    Example: retour device password trk-1
+    """
+    settings = load_settings()
+    passwords = settings.passwords()
+    if passwords is None:
+        raise UserError("RETOUR_MQTT_PASSWORDS is not set; name Mosquitto's password file there")
+    refuse_user_name(id)
+    with settings.store(must_exist=True).writing() as tx:
+        known_device(tx, id)
+        audited(tx, settings.act(), "renew", "password", id, None, None)
+        password = passwords.renew(id)
+    show({"device": id, "password": password}, as_json)
+    if not as_json:
+        out.print(TELL_MOSQUITTO, soft_wrap=True)
 
 
 @group.command("list")

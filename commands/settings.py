@@ -27,6 +27,7 @@ from tracker.stores.sqlite import SqliteStore
 if TYPE_CHECKING:  # what questions have no need of takes long to load
     from api.limits import Rate
     from gateway.gateway import Gateway
+    from gateway.passwords import PasswordFile
     from gateway.running import Parts
     from tracker.stores.influx import Influx, InfluxAt
     from tracker.stores.postgresql import PostgresqlStore
@@ -45,6 +46,13 @@ class Settings(BaseSettings):
     database: str = Field(default="sqlite:///retour.db", description="Where everything is stored.")
     mqtt_url: str = Field(default="", description="The broker; empty: `up` starts an embedded one.")
     mqtt_ca: str | None = Field(default=None, description="Certificates to trust, for mqtts://.")
+    mqtt_cert: str | None = Field(
+        default=None, description="The gateway's own certificate, for brokers that ask for one."
+    )
+    mqtt_key: str | None = Field(default=None, description="The key of that certificate.")
+    mqtt_passwords: str = Field(
+        default="", description="Mosquitto's password file, for `retour device`; empty: none."
+    )
     mqtt_version: str = Field(default="5", pattern=r"^(5|3\.1\.1)$", description="5 or 3.1.1.")
     mqtt_port: int = Field(default=1883, description="Where the embedded broker of `up` listens.")
     client_id: str = Field(
@@ -189,7 +197,21 @@ class Settings(BaseSettings):
     def broker(self) -> BrokerUrl:
         if not self.mqtt_url:
             raise UserError("RETOUR_MQTT_URL is not set; try mqtt://127.0.0.1:1883")
-        return BrokerUrl.parse(self.mqtt_url, self.mqtt_ca)
+        return BrokerUrl.parse(self.mqtt_url, self.mqtt_ca, self.mqtt_cert, self.mqtt_key)
+
+    def passwords(self) -> PasswordFile | None:
+        """Mosquitto's password file. UserError where it is named and not there."""
+        if not self.mqtt_passwords:
+            return None
+        from gateway.passwords import PasswordFile
+
+        path = Path(self.mqtt_passwords)
+        if not path.is_file():
+            raise UserError(
+                f"RETOUR_MQTT_PASSWORDS: there is no file {path}; make it with mosquitto_passwd, "
+                "readable to Mosquitto (docs/broker.md)"
+            )
+        return PasswordFile(path)
 
 
 def load_settings() -> Settings:

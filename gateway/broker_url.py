@@ -12,7 +12,8 @@ class BadBrokerUrl(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class BrokerUrl:
-    """A broker's address. `ca` is a file of certificates to trust instead of the system's."""
+    """A broker's address. `ca` is a file of certificates to trust instead of the system's;
+    `cert` and `key` are files of our own certificate, for brokers that ask for one."""
 
     host: str
     port: int
@@ -20,13 +21,17 @@ class BrokerUrl:
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
 
     @classmethod
-    def parse(cls, url: str, ca: str | None = None) -> BrokerUrl:
+    def parse(
+        cls, url: str, ca: str | None = None, cert: str | None = None, key: str | None = None
+    ) -> BrokerUrl:
         """From `mqtt://[user:password@]host[:1883]` or `mqtts://...[:8883]`.
 
-        >>> BrokerUrl.parse("mqtts://gw:s%40cret@broker.example")
-        BrokerUrl(host='broker.example', port=8883, tls=True, user='gw', ca=None)
+        >>> BrokerUrl.parse("mqtts://gw:s%40cret@my.org")
+        BrokerUrl(host='my.org', port=8883, tls=True, user='gw', ca=None, cert=None, key=None)
         """
         parts = urlsplit(url)
         if parts.scheme not in ("mqtt", "mqtts"):
@@ -38,6 +43,10 @@ class BrokerUrl:
         if not parts.hostname:
             raise BadBrokerUrl(f"{url!r} names no host")
         tls = parts.scheme == "mqtts"
+        if bool(cert) != bool(key):
+            raise BadBrokerUrl("a certificate and its key belong together: set both or neither")
+        if cert and not tls:
+            raise BadBrokerUrl(f"{url!r} cannot show a certificate: only mqtts:// can")
         return cls(
             parts.hostname,
             port or (8883 if tls else 1883),
@@ -45,6 +54,8 @@ class BrokerUrl:
             unquote(parts.username) if parts.username else None,
             unquote(parts.password) if parts.password else None,
             ca,
+            cert,
+            key,
         )
 
     def __str__(self) -> str:

@@ -36,7 +36,7 @@ class Inlet:
         self._mqtt5 = mqtt5
         self._buffer = bytearray()
         self._for_paho = bytearray()
-        self._end: OSError | None = None
+        self.end: OSError | None = None  # what broke the connection
         self._ended = False
 
     def __getattr__(self, name: str) -> Any:
@@ -49,7 +49,7 @@ class Inlet:
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return
         except OSError as error:
-            self._ended, self._end = True, error
+            self._ended, self.end = True, error
             return
         self._ended = not data
         self._buffer += data
@@ -67,7 +67,7 @@ class Inlet:
                     return True
                 self._take(*_message(head, bytes(buffer[body:after]), self._mqtt5))
         except Malformed as error:
-            self._ended, self._end = True, error
+            self._ended, self.end = True, error
         finally:
             del buffer[:at]
         return self._ended
@@ -79,8 +79,8 @@ class Inlet:
             data = bytes(self._for_paho[:size])
             del self._for_paho[:size]
             return data
-        if self._end is not None:
-            raise self._end
+        if self.end is not None:
+            raise self.end
         if self._ended:
             return b""
         raise BlockingIOError

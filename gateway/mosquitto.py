@@ -91,6 +91,11 @@ class Mosquitto:
             self._process.wait(START_WITHIN_S)
             self._process = None
 
+    def reload(self) -> None:
+        """Have it read its passwords and access rules again, as `systemctl reload` does."""
+        assert self._process is not None, "it does not run"
+        self._process.send_signal(signal.SIGHUP)
+
     def __enter__(self) -> Mosquitto:
         return self.start()
 

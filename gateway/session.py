@@ -124,6 +124,14 @@ class Session:
                 f"cannot read the certificates {self._broker.ca}: {error}"
             ) from None
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if self._broker.cert:
+            try:
+                context.load_cert_chain(self._broker.cert, self._broker.key, password=_no_password)
+            except (OSError, ssl.SSLError) as error:
+                raise BrokerRefused(
+                    f"cannot use the certificate {self._broker.cert} with the key "
+                    f"{self._broker.key}: {error}"
+                ) from None
         client.tls_set_context(context)
 
     def serve(self, timeout: float) -> None:
@@ -154,6 +162,10 @@ class Session:
 
     def _read(self, inlet: Inlet) -> None:
         inlet.receive()
+        if isinstance(inlet.end, ssl.SSLError) and "CERTIFICATE_REQUIRED" in str(inlet.end):
+            self._failed = (
+                f"{self._broker} asks for a certificate; set RETOUR_MQTT_CERT and RETOUR_MQTT_KEY"
+            )
         while inlet.sift():
             if self._client.loop_read() != MQTTErrorCode.MQTT_ERR_SUCCESS:
                 return
@@ -318,6 +330,11 @@ class _Client(paho.Client):
     def _create_socket(self) -> Any:
         mqtt5 = self._protocol == MQTTProtocolVersion.MQTTv5
         return Inlet(super()._create_socket(), self.take, mqtt5=mqtt5)
+
+
+def _no_password() -> str:
+    """Nobody is there to be asked for the password of a key."""
+    raise OSError("the key is encrypted; a gateway starts alone and needs a plain one")
 
 
 def _cork(sock: Any, on: bool) -> None:

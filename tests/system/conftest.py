@@ -87,7 +87,7 @@ class GatewayProcess:
 class FieldDevice:
     """A device that numbers its messages, keeps them, and sends again what has no receipt."""
 
-    def __init__(self, world, name, boot="b1", password=None):
+    def __init__(self, world, name, boot="b1", password=None, tls=None):
         self.name, self.boot = name, boot
         self.sent = {}
         self.receipts = []
@@ -95,6 +95,8 @@ class FieldDevice:
         self.client = paho.Client(CallbackAPIVersion.VERSION2, client_id=name, clean_session=False)
         if password is not None:
             self.client.username_pw_set(name, password)
+        if tls is not None:
+            self.client.tls_set_context(tls)
         self.client.on_message = self._on_message
         self.client.on_connect = lambda c, *_: c.subscribe(f"retour/v1/{name}/receipt", 1)
         self.client.on_subscribe = lambda *_: self._subscribed.set()
@@ -196,20 +198,25 @@ class World:
         with closing(sqlite3.connect(self.database, timeout=10)) as db:
             return db.execute(sql).fetchall()
 
-    def count(self, table):
-        return self.rows(f"SELECT count(*) FROM {table}")[0][0]
-
-    def verify(self):
-        """Run `retour verify` as a user would; it must find the promise kept."""
-        env = os.environ | {"RETOUR_DATABASE": f"sqlite:///{self.database}"}
+    def command(self, *words, **settings):
+        """What a command on this database prints as JSON."""
+        env = {k: v for k, v in os.environ.items() if not k.startswith("RETOUR_")}
+        env |= {f"RETOUR_{name.upper()}": str(value) for name, value in settings.items()}
         done = subprocess.run(
-            [sys.executable, "-m", "retour", "verify", "--json"],
-            env=env,
+            [sys.executable, "-m", "retour", *words, "--json"],
+            env=env | {"RETOUR_DATABASE": f"sqlite:///{self.database}"},
             capture_output=True,
             timeout=WITHIN_S,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return json.loads(done.stdout)
+
+    def count(self, table):
+        return self.rows(f"SELECT count(*) FROM {table}")[0][0]
+
+    def verify(self):
+        """Run `retour verify` as a user would; it must find the promise kept."""
+        return self.command("verify")
 
     def assert_promise_kept(self):
         """Lost = receipted - stored = 0, one effect each, beliefs as from nothing."""

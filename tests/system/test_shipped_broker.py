@@ -28,6 +28,7 @@ def world(mosquitto_installed, tmp_path):
     broker = Mosquitto(tmp_path, kept, plain=True)
     with broker, running_world(tmp_path, broker, "5") as one:
         one.url = f"mqtt://retour-gateway:{PASSWORD}@127.0.0.1:{broker.port}"
+        one.passwords = passwords
         yield one
 
 
@@ -90,3 +91,45 @@ def test_what_is_queued_for_an_absent_gateway_survives_a_restart(world):
     device.wait_for_receipts()
     assert world.count("log") == 3_000
     world.assert_promise_kept()
+
+
+def lets_in(world, **login):
+    with connected(world, **login) as (_, refused):
+        return refused == [False]
+
+
+def test_a_device_is_created_with_a_password_of_its_own(world):
+    """Created, told to Mosquitto, it publishes and has its receipts: under its own name alone."""
+    world.ready_gateway()
+    made = world.command("device", "create", "trk-3", mqtt_passwords=world.passwords)
+    login = {"username": "trk-3", "password": made["password"]}
+    assert not lets_in(world, **login)
+    world.broker.reload()
+    world.wait_for(lambda: lets_in(world, **login), "Mosquitto reads the password")
+    assert not lets_in(world, username="trk-3", password="guessed")
+    assert not lets_in(world, username="trk-1", password=made["password"])
+    device = FieldDevice(world, "trk-3", password=made["password"])
+    world.devices.append(device)
+    device.publish(5)
+    device.wait_for_receipts()
+    with connected(world, **login) as (forger, _):
+        forger.publish("retour/v1/trk-1/events", b'{"boot":"b","seq":0,"events":[]}', qos=1)
+        other = logged_in(world, "trk-1")
+        other.publish(1)
+        other.wait_for_receipts()
+    assert world.count("log") == 6
+    assert world.count("dead_letters") == 0
+
+
+def test_a_renewed_password_ends_the_old_one(world):
+    made = world.command("device", "create", "trk-3", mqtt_passwords=world.passwords)
+    again = world.command("device", "create", "trk-3", mqtt_passwords=world.passwords)
+    renewed = world.command("device", "password", "trk-3", mqtt_passwords=world.passwords)
+    assert "password" not in again
+    world.broker.reload()
+    new = {"username": "trk-3", "password": renewed["password"]}
+    world.wait_for(lambda: lets_in(world, **new), "Mosquitto reads the password")
+    assert not lets_in(world, username="trk-3", password=made["password"])
+    secrets = {made["password"], renewed["password"]}
+    written = world.database.read_bytes() + (world.folder / "retour.db-wal").read_bytes()
+    assert not any(secret.encode() in written for secret in secrets)
