@@ -28,6 +28,7 @@ REFOLD_AT_ONCE = 5  # assets in a transaction
 REFOLD_FOR_S = 0.02  # at a time, for messages wait meanwhile
 REFOLD_AGAIN_S = 60.0  # after a failure
 STALLED_S = 30.0
+LATE_S = 30.0  # a message that waits longer to be stored: the promise is at risk
 QUIET_S = 3.0  # without a message: a broker sends what it holds at once
 
 log = structlog.get_logger()
@@ -47,6 +48,7 @@ class Gateway:
         self._next_try = 0.0
         self._next_outbox = 0.0
         self._next_refold = 0.0
+        self._oldest: int | None = None  # when the oldest message not acknowledged yet came
         self._beat = self._busy = clock.mono()
 
     def run(self, ready: Callable[[], None] = lambda: None) -> None:
@@ -55,6 +57,7 @@ class Gateway:
 
         Raises BrokerRefused where the broker can never be used.
         """
+        metrics.OLDEST.set_function(self._oldest_age_s)
         announced = False
         while not self._stopping:
             self._turn()
@@ -85,7 +88,17 @@ class Gateway:
             problems.append("the gateway is not connected to the broker")
         if self._store_error:
             problems.append(f"the gateway cannot store: {self._store_error}")
+        if (age := self._oldest_age_s()) > LATE_S:
+            problems.append(f"a message has waited for {age:.0f} s to be stored")
+        if self._session.dropped.lately(self._clock.mono()):
+            problems.append("the broker drops messages: its queues are too small")
         return tuple(problems)
+
+    def _oldest_age_s(self) -> float:
+        """How many real seconds the oldest message has waited to be stored. May be called from
+        another thread, also while a batch is stuck in the store."""
+        oldest = self._oldest
+        return 0.0 if oldest is None else (self._clock.now() - oldest) / 1_000 / self._clock.rate
 
     def shed(self) -> dict[str, int]:
         """How many messages were shed of each device above its limit, since the start; of very
@@ -108,6 +121,7 @@ class Gateway:
             if len(waiting) == before:
                 break
         metrics.WAITING.set(len(waiting))
+        self._oldest = waiting[0].received if waiting else None
         if waiting or not self._session.connected:
             self._busy = self._clock.mono()
         if waiting and self._next_try <= self._clock.mono():
@@ -129,6 +143,8 @@ class Gateway:
             waiting.extendleft(reversed(batch))
             self._store_failed(str(error))
             return
+        metrics.LAG.observe(self._oldest_age_s())
+        self._oldest = waiting[0].received if waiting else None
         self._session.acknowledge(batch)
         self._publish(receipts)
         self._session.flush()

@@ -11,6 +11,8 @@ STALE_ACKS = Counter("retour_stale_acks", "Acknowledgements dropped after a reco
 STORE_FAILURES = Counter("retour_store_failures", "Batches that the store did not take")
 REFOLDED = Counter("retour_refolded_assets", "Assets folded again after a change")
 WAITING = Gauge("retour_waiting_messages", "Messages received and not yet stored")
+OLDEST = Gauge("retour_oldest_unacknowledged_seconds", "Age of the oldest message not stored yet")
+BROKER_DROPPED = Gauge("retour_broker_dropped", "Messages dropped by the broker since it started")
 CONNECTED = Gauge("retour_broker_connected", "1 while subscribed at the broker")
 BATCH = Histogram(
     "retour_batch_messages", "Messages in a batch", buckets=(1, 3, 10, 30, 100, 300, 1000)
@@ -19,6 +21,11 @@ COMMIT = Histogram(
     "retour_batch_seconds",
     "Time from decoding a batch to its commit",
     buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10),
+)
+LAG = Histogram(
+    "retour_lag_seconds",
+    "Time from reception to commit, of the oldest message of each batch",
+    buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100),
 )
 
 # Of a worker that tells a time-series store.

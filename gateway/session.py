@@ -12,7 +12,7 @@ import select
 import socket
 import ssl
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 import paho.mqtt.client as paho
@@ -23,6 +23,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway import metrics
+from gateway.broker_check import DROPPED_TOPIC, Dropped, dangers, refusals
 from gateway.broker_url import BrokerUrl
 from gateway.inlet import Inlet, Take
 from gateway.limits import Limits, Shed, device_of
@@ -80,7 +81,11 @@ class Session:
         self.waiting: deque[Delivery] = deque()
         self.connected = False  # and subscribed
         self.shed = Shed()
+        self.dropped = Dropped()
         self._broker = broker
+        self._group = group
+        self._warned: set[str] = set()
+        self._counts_mid: int | None = None  # of the subscription to what the broker drops
         self._topics = [shared(topic, group) for topic in topics]
         self._leaving = leaving
         self._clock = clock
@@ -253,9 +258,8 @@ class Session:
         self._online = True
         if flags.session_present:
             self.waiting.clear()  # the broker delivers these again, with numbers that count
-        expiry = getattr(properties, "SessionExpiryInterval", SESSION_EXPIRY_S)
-        if expiry == 0:
-            self._failed = f"{self._broker} keeps no sessions: allow persistent ones there"
+        said = {} if properties is None else properties.json()  # type: ignore[no-untyped-call]
+        if not self._suits(said):
             return
         sock: Any = self._client.socket()
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -263,7 +267,20 @@ class Session:
             self._client.unsubscribe(self._topics)
         else:
             self._client.subscribe([(topic, 1) for topic in self._topics])
+            if self._mqtt5:  # an older broker may end the connection of who may not read this
+                _, self._counts_mid = self._client.subscribe(DROPPED_TOPIC, 0)
         log.info("connected", broker=str(self._broker), session_present=flags.session_present)
+
+    def _suits(self, said: Mapping[str, Any]) -> bool:
+        """Whether the broker can be used; told once where that is dangerous."""
+        if found := refusals(said, self._group):
+            self._failed = f"{self._broker} cannot be used: {found[0]}"
+            return False
+        for danger in dangers(said, SESSION_EXPIRY_S):
+            if danger not in self._warned:
+                self._warned.add(danger)
+                log.warning("the broker's settings are dangerous", danger=danger)
+        return True
 
     def _on_refusal(self, reason: ReasonCode) -> None:
         text = str(reason)
@@ -274,9 +291,11 @@ class Session:
         else:
             log.warning("the broker refuses the connection", reason=text)
 
-    def _on_subscribe(
-        self, _c: Any, _u: Any, _mid: int, reasons: list[ReasonCode], _p: Any
-    ) -> None:
+    def _on_subscribe(self, _c: Any, _u: Any, mid: int, reasons: list[ReasonCode], _p: Any) -> None:
+        if mid == self._counts_mid:
+            if reasons[0].is_failure:
+                log.info("the broker does not tell what it drops", reason=str(reasons[0]))
+            return
         refused = [t for t, reason in zip(self._topics, reasons, strict=False) if reason.is_failure]
         if refused:
             self._failed = f"{self._broker} refuses the subscription to {', '.join(refused)}"
@@ -288,12 +307,20 @@ class Session:
         metrics.CONNECTED.set(1)
 
     def _take(self, topic: str, payload: bytes, qos: int, mid: int) -> None:
+        if not qos and topic == DROPPED_TOPIC:
+            self._hear_of_drops(payload)
+            return
         shed = self._limits is not None and self._is_flood(self._limits, topic, len(payload))
         self.waiting.append(
             Delivery(
                 topic, b"" if shed else payload, self._clock.now(), qos, mid, self._epoch, shed
             )
         )
+
+    def _hear_of_drops(self, payload: bytes) -> None:
+        if more := self.dropped.tell(payload, self._clock.mono()):
+            log.error("the broker drops messages: its queues are too small", messages=more)
+        metrics.BROKER_DROPPED.set(self.dropped.total or 0)
 
     def _is_flood(self, limits: Limits, topic: str, size: int) -> bool:
         device, mono = device_of(topic), self._clock.mono()
