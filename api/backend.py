@@ -8,6 +8,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from api.queues import QueueWatch
 from tracker.clocks import Clock
 from tracker.ports import Series, Store
 from tracker.second_look import Decode
@@ -19,7 +20,8 @@ class Backend:
     """The store, the clock, what ails the other parts of the process, in words, which stamps to
     believe, how to read a message that could not be read before (None: not here), and the
     time-series store, if there is one.
-    `admitted` are the digests of keys that were in force when last asked with."""
+    `admitted` are the digests of keys that were in force when last asked with, `queues` watches
+    what waits in the store."""
 
     store: Store
     clock: Clock
@@ -28,6 +30,10 @@ class Backend:
     decode: Decode | None
     series: Series | None = None
     admitted: set[bytes] = field(default_factory=set)
+    queues: QueueWatch = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "queues", QueueWatch(self.store, self.clock))
 
 
 async def _backend(request: Request) -> Backend:

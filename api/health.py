@@ -8,8 +8,8 @@ from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 
-from api.backend import TheBackend
-from tracker.ports import Store, StoreUnavailable
+from api.backend import Backend, TheBackend
+from tracker.ports import StoreUnavailable
 
 router = APIRouter(tags=["health"])
 log = structlog.get_logger()
@@ -38,24 +38,27 @@ async def live() -> Life:
 
 @router.get("/health/ready", responses={503: {"model": Readiness, "description": "Not ready"}})
 def ready(backend: TheBackend, response: Response) -> Readiness:
-    """Whether the database answers and the other parts of the process are well."""
-    problems = [*_of_store(backend.store), *backend.health()]
+    """Whether the database answers, what waits in it moves, and the other parts of the process
+    are well."""
+    problems = [*_of_store(backend), *backend.health()]
     if problems:
         response.status_code = 503
     return Readiness(ready=not problems, problems=problems)
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
-def metrics() -> Response:
-    """What the process counts, for Prometheus."""
+def metrics(backend: TheBackend) -> Response:
+    """What the process counts, and what waits in the database, for Prometheus."""
+    _of_store(backend)
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
-def _of_store(store: Store) -> list[str]:
+def _of_store(backend: Backend) -> list[str]:
     try:
-        with store.reading() as reader:
+        with backend.store.reading() as reader:
             reader.asset("")  # any question: a transaction alone touches nothing
+        backend.queues.look()
     except StoreUnavailable as error:
         log.warning("store unavailable", error=str(error))
         return ["the database does not answer"]
-    return []
+    return backend.queues.problems()

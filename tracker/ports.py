@@ -56,6 +56,17 @@ class Outbound(NamedTuple):
     payload: bytes
 
 
+class Queues(NamedTuple):
+    """How much waits in the database, by what it waits for: messages to be published, of which
+    the oldest is number `head`; assets to be folded again; what people have to look at."""
+
+    outbox: int
+    head: int | None
+    stale: int
+    quarantine: int
+    dead_letters: int
+
+
 class Points(NamedTuple):
     """Lines of points waiting for the time-series store since `queued` (epoch ms)."""
 
@@ -251,6 +262,9 @@ class Reader(Protocol):
 
     def counts(self) -> Mapping[str, int]:
         """How many rows `log`, `dead_letters`, `quarantine` and `outbox` hold."""
+
+    def queues(self) -> Queues:
+        """What waits."""
 
     def duplicates(self) -> int:
         """How many observations are logged under a natural key that another one has."""

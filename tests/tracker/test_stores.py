@@ -502,6 +502,17 @@ class TestOutbox:
         with store.reading() as tx:
             assert tx.counts()["outbox"] == 2
 
+    def test_what_waits_is_counted(self, store):
+        with store.reading() as tx:
+            assert tx.queues() == (0, None, 0, 0, 0)
+        with store.writing() as tx:
+            tx.enqueue("t0", b"")
+            tx.enqueue("t1", b"")
+            tx.mark_stale({"a1": 0, "a2": 5, "a3": 7})
+            oldest = tx.outbox(1)[0].id
+        with store.reading() as tx:
+            assert tx.queues() == (2, oldest, 3, 0, 0)
+
 
 class TestKeys:
     KEY = ApiKey("k1", "console", b"d" * 32, ("read", "write"), 5, expires=9)

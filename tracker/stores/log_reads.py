@@ -12,7 +12,7 @@ from sqlalchemy import Table, func, select, union
 
 from tracker.fold import Entry
 from tracker.model import DeadLetter, Observation, Quarantined
-from tracker.ports import Boot, Line
+from tracker.ports import Boot, Line, Queues
 from tracker.receipts import Progress
 from tracker.stores import rows, schema, sql
 from tracker.stores.history import history
@@ -96,6 +96,15 @@ class LogReads(sql.Speaks):
             table.name: self._db.scalar(select(func.count()).select_from(table)) or 0
             for table in tables
         }
+
+    def queues(self) -> Queues:
+        outbox, stale, held = schema.outbox, schema.stale, schema.quarantine
+        counts = (
+            select(func.count()).select_from(table).scalar_subquery()
+            for table in (stale, held, schema.dead_letters)
+        )
+        query = select(func.count(), func.min(outbox.c.id), *counts).select_from(outbox)
+        return Queues(*self._db.execute(query).one())
 
     def duplicates(self) -> int:
         log = schema.log
