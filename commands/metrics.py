@@ -13,21 +13,20 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from commands.show import UserError
 
-HOST = "127.0.0.1"  # there is no key to ask with: nobody else is answered
-
 
 @contextmanager
-def serving_metrics(port: int, health: Callable[[], Sequence[str]]) -> Iterator[None]:
-    """Answer `GET /metrics` and `GET /health` on this port of 127.0.0.1; on none where it is 0.
-    `health` tells what does not work, in words; with any of that the answer is a 503."""
+def serving_metrics(host: str, port: int, health: Callable[[], Sequence[str]]) -> Iterator[None]:
+    """Answer `GET /metrics` and `GET /health` on a port of this address; nowhere where it is 0.
+    Nobody needs a key. `health` tells what does not work, in words; with any of that the answer
+    is a 503."""
     if not port:
         yield
         return
     try:
-        server = _Server(port, health)
+        server = _Server(host, port, health)
     except OSError as error:
         raise UserError(
-            f"RETOUR_METRICS_PORT: cannot listen on {HOST}:{port}: {error.strerror}"
+            f"RETOUR_METRICS_PORT: cannot listen on {host}:{port}: {error.strerror}"
         ) from None
     thread = threading.Thread(target=server.serve_forever, name="metrics")
     thread.start()
@@ -40,8 +39,8 @@ def serving_metrics(port: int, health: Callable[[], Sequence[str]]) -> Iterator[
 
 
 class _Server(ThreadingHTTPServer):
-    def __init__(self, port: int, health: Callable[[], Sequence[str]]) -> None:
-        super().__init__((HOST, port), _Handler)
+    def __init__(self, host: str, port: int, health: Callable[[], Sequence[str]]) -> None:
+        super().__init__((host, port), _Handler)
         self.health = health
 
 

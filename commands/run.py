@@ -106,7 +106,7 @@ def gateway(
     ] = False,
 ) -> None:
     """Run a gateway alone: broker to database. It answers /metrics and /health on
-    RETOUR_METRICS_PORT of this machine, where one is set.
+    RETOUR_METRICS_PORT, where one is set.
 
     Example: RETOUR_MQTT_URL=mqtt://127.0.0.1:1883 retour gateway
     """
@@ -115,7 +115,7 @@ def gateway(
     calm_the_collector()
     running = settings.gateway(settings.parts(), leaving=drain)
     on_stop(running.stop)
-    with serving_metrics(settings.metrics_port, running.health):
+    with serving_metrics(settings.metrics_host, settings.metrics_port, running.health):
         if not drain:
             running.run(lambda: log.info("gateway ready"))
         elif not running.retire():
@@ -124,7 +124,7 @@ def gateway(
 
 def worker() -> None:
     """Run a worker alone: it tells InfluxDB what waits for it. Any number may run. It answers
-    /metrics and /health on RETOUR_METRICS_PORT of this machine, where one is set.
+    /metrics and /health on RETOUR_METRICS_PORT, where one is set.
 
     Example: RETOUR_INFLUX_URL=http://127.0.0.1:8086 retour worker
     """
@@ -133,7 +133,7 @@ def worker() -> None:
     store = settings.store()
     running = make_worker(opened_series(settings), store, settings.make_clock())
     on_stop(running.stop)
-    with serving_metrics(settings.metrics_port, running.health):
+    with serving_metrics(settings.metrics_host, settings.metrics_port, running.health):
         running.run(lambda: log.info("worker ready"))
 
 

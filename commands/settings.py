@@ -86,6 +86,9 @@ class Settings(BaseSettings):
     metrics_port: int = Field(
         default=0, ge=0, le=65_535, description="Where `gateway` answers /metrics; 0: nowhere."
     )
+    metrics_host: str = Field(
+        default="127.0.0.1", description="The address where `gateway` answers /metrics."
+    )
     clock: str = Field(
         default="", description="ANCHOR:RATE of an accelerated clock; empty: real time."
     )
