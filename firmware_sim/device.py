@@ -97,7 +97,7 @@ class Device:
             self.report(self._world.step(self._world.next_due_ms))
         if not self._connected:
             return
-        self._flying = [info for info in self._flying if not info.is_published()]
+        self._flying = [info for info in self._flying if _flies(info)]
         with self._lock:
             messages = self._outbox.due(now, WINDOW - len(self._flying))
         for message in messages:
@@ -183,3 +183,9 @@ class Device:
 
     def _topic(self, leaf: str) -> str:
         return f"retour/v1/{self.device_id}/{leaf}"
+
+
+def _flies(info: mqtt.MQTTMessageInfo) -> bool:
+    """Whether the broker is still to acknowledge a message. What was published just as the
+    connection went counts no more: it is sent again on the next one."""
+    return info.rc == mqtt.MQTT_ERR_SUCCESS and not info.is_published()

@@ -51,6 +51,17 @@ def test_what_is_reported_is_stored_and_receipted(broker, gateway):
     assert all(body["events"] == [EVENT] for body in stored.values())
 
 
+def test_a_connection_that_goes_unnoticed_costs_nothing(broker, gateway):
+    """Published between the end of a connection and the word of it."""
+    device = Device("dev-1", broker, Clock())
+    device._connected = True  # as its thread still believes
+    device.report([EVENT])
+    device.pump()
+    device.pump()
+    with Fleet([device]):
+        wait_until(lambda: device.receipted() == ((0, 0),))
+
+
 def test_a_large_report_becomes_several_messages(broker, gateway):
     with Fleet([device := Device("dev-1", broker, Clock())]):
         device.report([EVENT] * (EVENTS_PER_MESSAGE + 1))
