@@ -3,12 +3,13 @@
 import json
 import os
 import signal
-import sqlite3
+import socket
 import subprocess
 import sys
 import threading
 import time
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 
 import paho.mqtt.client as paho
@@ -16,11 +17,13 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from gateway.embedded import embedded_broker
-from gateway.mosquitto import Mosquitto
+from gateway.mosquitto import Mosquitto, free_port
+from tests.system.databases import PostgresqlDatabase, SqliteDatabase
 from tracker.model import Asset, Device
 from tracker.registry import bind_device, register_asset, register_device
 from tracker.stamps import StampPolicy
-from tracker.stores.sqlite import SqliteStore
+from tracker.stores.local_postgresql import LocalPostgresql, postgresql_folder
+from tracker.stores.postgresql import PostgresqlStore
 
 HERE = Path(__file__).parent
 WITHIN_S = 30
@@ -50,7 +53,7 @@ class GatewayProcess:
         self.log = world.folder / f"gateway-{time.monotonic_ns()}.log"
         env = {k: v for k, v in os.environ.items() if not k.startswith("RETOUR_")}
         env |= {
-            "RETOUR_DATABASE": f"sqlite:///{world.database}",
+            "RETOUR_DATABASE": world.database_url,
             "RETOUR_MQTT_URL": world.url,
             "RETOUR_MQTT_VERSION": world.mqtt_version,
             "FAULT": fault,
@@ -102,6 +105,9 @@ class FieldDevice:
         self.client.on_subscribe = lambda *_: self._subscribed.set()
         self._subscribed = threading.Event()
         self.client.reconnect_delay_set(1, 1)
+        self.client.on_socket_open = lambda _c, _u, sock: sock.setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+        )
         self.client.connect("127.0.0.1", world.port)
         self.client.loop_start()
         assert self._subscribed.wait(WITHIN_S)
@@ -164,14 +170,15 @@ class FieldDevice:
 
 
 class World:
-    """A broker, a database, and what runs on them during one test."""
+    """A broker, a database, and what runs on them during one test. Gateways use the broker and
+    the database at `url` and `database_url`, where a test may put something in between."""
 
-    def __init__(self, folder, broker, mqtt_version):
+    def __init__(self, folder, broker, mqtt_version, database):
         self.folder, self.broker, self.mqtt_version = folder, broker, mqtt_version
         self.port = broker.port
         self.url = f"mqtt://127.0.0.1:{self.port}"
-        self.database = folder / "retour.db"
-        self.store = SqliteStore(self.database)
+        self.database, self.database_url = database, database.url
+        self.store = database.store
         self.gateways, self.devices = [], []
         self.wait_for = wait_for
 
@@ -195,8 +202,7 @@ class World:
         return self.devices[-1]
 
     def rows(self, sql):
-        with closing(sqlite3.connect(self.database, timeout=10)) as db:
-            return db.execute(sql).fetchall()
+        return self.database.rows(sql)
 
     def command(self, *words, **settings):
         """What a command on this database prints as JSON."""
@@ -204,7 +210,7 @@ class World:
         env |= {f"RETOUR_{name.upper()}": str(value) for name, value in settings.items()}
         done = subprocess.run(
             [sys.executable, "-m", "retour", *words, "--json"],
-            env=env | {"RETOUR_DATABASE": f"sqlite:///{self.database}"},
+            env=env | {"RETOUR_DATABASE": self.database.url},
             capture_output=True,
             timeout=WITHIN_S,
         )
@@ -237,12 +243,14 @@ class World:
             device.close()
         for gateway in self.gateways:
             gateway.stop(signal.SIGKILL)
-        self.store.close()
+        self.database.close()
 
 
 @contextmanager
-def running_world(folder, broker, mqtt_version):
-    world = World(folder, broker, mqtt_version)
+def running_world(folder, broker, mqtt_version, database=None):
+    """By default on SQLite."""
+    database = database or SqliteDatabase(folder / "retour.db")
+    world = World(folder, broker, mqtt_version, database)
     try:
         yield world
     finally:
@@ -258,21 +266,73 @@ def world_at(tmp_path):
         )
 
 
+@pytest.fixture(scope="session")
+def one_postgresql(require):
+    """A durable server for all tests, with a migrated database to copy."""
+    require(postgresql_folder(), "PostgreSQL (Debian: apt install postgresql)")
+    with LocalPostgresql(free_port()) as server:
+        PostgresqlStore(server.create_database("migrated"), migrate=True).close()
+        yield server
+
+
 @pytest.fixture
-def mosquitto_world(mosquitto_installed, tmp_path):
+def new_database(request, tmp_path):
+    """Makes the database of a kind."""
+
+    def make(kind):
+        if kind == "sqlite":
+            return SqliteDatabase(tmp_path / "retour.db")
+        server = request.getfixturevalue("one_postgresql")
+        server.start()
+        return PostgresqlDatabase(
+            server, server.create_database(f"test_{next(NUMBERS)}", "migrated")
+        )
+
+    return make
+
+
+NUMBERS = count()
+
+
+@contextmanager
+def mosquitto_with(folder, database):
     """Mosquitto as one would run it: it keeps its queues on disk when told to end."""
     with (
-        Mosquitto(tmp_path, ["persistence true"]) as broker,
-        running_world(tmp_path, broker, "5") as world,
+        Mosquitto(folder, ["persistence true"]) as broker,
+        running_world(folder, broker, "5", database) as world,
     ):
         yield world
 
 
-@pytest.fixture(params=["mosquitto", "embedded"])
-def world(request, tmp_path):
-    """On both brokers."""
-    if request.param == "mosquitto":
-        yield request.getfixturevalue("mosquitto_world")
+@pytest.fixture(params=["sqlite", "postgresql"])
+def mosquitto_world(request, mosquitto_installed, new_database, tmp_path):
+    """With Mosquitto, on both databases."""
+    with mosquitto_with(tmp_path, new_database(request.param)) as world:
+        yield world
+
+
+@pytest.fixture
+def sqlite_world(mosquitto_installed, new_database, tmp_path):
+    """With Mosquitto, on SQLite."""
+    with mosquitto_with(tmp_path, new_database("sqlite")) as world:
+        yield world
+
+
+@pytest.fixture
+def postgresql_world(mosquitto_installed, new_database, tmp_path):
+    """With Mosquitto, on PostgreSQL."""
+    with mosquitto_with(tmp_path, new_database("postgresql")) as world:
+        yield world
+
+
+@pytest.fixture(params=["embedded-sqlite", "mosquitto-sqlite", "mosquitto-postgresql"])
+def world(request, new_database, tmp_path):
+    """On both brokers, and on both databases."""
+    broker, database = request.param.split("-")
+    if broker == "mosquitto":
+        request.getfixturevalue("mosquitto_installed")
+        with mosquitto_with(tmp_path, new_database(database)) as world:
+            yield world
         return
     with embedded_broker() as broker, running_world(tmp_path, broker, "3.1.1") as world:
         yield world

@@ -2,42 +2,38 @@
 
 `before_commit`, `before_ack`, `before_receipt`: it kills itself with -9 at that point of its
 first batch. `bad_handler`: decoding fails for every message with the word "poison".
+`frozen_before_commit`: it stops itself there once, with all that it has locked.
 `short_keepalive`: the broker gives it up after six seconds of silence.
 """
 
 import os
 import signal
 import sys
-from contextlib import contextmanager
 
 import retour
-from commands import settings
-from gateway import session
+from gateway import ingest, session
 from gateway.decoders import DECODERS
 from gateway.session import Session
-from tracker.stores.sqlite import SqliteStore
+from tracker.record import record
+from tracker.stores import postgresql
 
 
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-class DiesBeforeCommit(SqliteStore):
+def dies_before_commit(tx, *batch):
     """Everything is written, nothing committed."""
+    record(tx, *batch)
+    die()
 
-    @contextmanager
-    def writing(self):
-        with super().writing() as tx:
-            append, appended = tx.append, []
 
-            def spy(rows, recorded):
-                appended.extend(rows)
-                return append(rows, recorded)
-
-            tx.append = spy
-            yield tx
-            if appended:
-                die()
+def freezes_before_commit(tx, *batch):
+    """As `dies_before_commit`, but it may be woken."""
+    done = record(tx, *batch)
+    os.kill(os.getpid(), signal.SIGSTOP)
+    ingest.record = record
+    return done
 
 
 def dies_instead_of_acknowledging(_session, _deliveries):
@@ -61,7 +57,10 @@ def poisoned(decode):
 def main(fault):
     match fault:
         case "before_commit":
-            settings.SqliteStore = DiesBeforeCommit
+            ingest.record = dies_before_commit
+        case "frozen_before_commit":
+            postgresql.IDLE_AT_MOST = "2s"
+            ingest.record = freezes_before_commit
         case "before_ack":
             Session.acknowledge = dies_instead_of_acknowledging
         case "before_receipt":

@@ -6,7 +6,6 @@ is lost, every event has one effect, and `retour verify` finds the beliefs as fo
 
 import json
 import signal
-import sqlite3
 import time
 from threading import Thread
 
@@ -90,7 +89,7 @@ def test_7_session_lost_while_a_batch_is_in_flight(mosquitto_world, tmp_path):
     gateway = world.ready_gateway()
     device = world.device()
     world.register("trk-2")
-    with stalled_store(world):
+    with world.database.stalled():
         device.publish(20)
         world.wait_for(lambda: "takes nothing" in gateway.log.read_text(), "the store stalls")
         world.broker.stop(signal.SIGKILL)
@@ -118,7 +117,7 @@ def test_a_stalled_store_costs_no_acknowledgement(mosquitto_world):
     world = mosquitto_world
     gateway = world.ready_gateway("short_keepalive")
     device = world.device()
-    with stalled_store(world):
+    with world.database.stalled():
         device.publish(200)
         time.sleep(10)
         assert world.count("log") == 0
@@ -338,20 +337,3 @@ def test_random_kills_under_load(mosquitto_world):
     device.wait_for_receipts(resend=True)
     assert world.count("log") == 2_000
     world.assert_promise_kept()
-
-
-def stalled_store(world):
-    """The database takes no writes for as long as the context lasts."""
-    return StalledStore(world.database)
-
-
-class StalledStore:
-    def __init__(self, path):
-        self._db = sqlite3.connect(path, isolation_level=None)
-
-    def __enter__(self):
-        self._db.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, *_):
-        self._db.rollback()
-        self._db.close()

@@ -92,5 +92,22 @@ def test_15_a_gateway_that_stood_still_stores_nothing_twice(mosquitto_world):
     world.assert_promise_kept()
 
 
+def test_15_a_gateway_frozen_in_a_transaction_holds_nobody_up(postgresql_world):
+    """PostgreSQL takes away what it has locked: the same device goes on through another one."""
+    world = postgresql_world
+    frozen = world.ready_gateway("frozen_before_commit", client_id="gw-1", **GROUP)
+    world.ready_gateway(client_id="gw-2", **GROUP)
+    device = world.device()
+    device.publish(100)
+    try:
+        world.wait_for(lambda: world.count("log") == 50, "the other one stores its share")
+    finally:
+        os.kill(frozen.process.pid, signal.SIGCONT)
+    device.wait_for_receipts()
+    assert world.count("log") == 100
+    assert "takes nothing" in frozen.log.read_text()
+    world.assert_promise_kept()
+
+
 def log(world):
     return (world.folder / "mosquitto.log").read_text()

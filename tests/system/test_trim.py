@@ -19,7 +19,7 @@ def trim(world, *options):
     """`retour db trim` as a user gives it: its exit status, and what it says."""
     done = subprocess.run(
         [sys.executable, "-m", "retour", "db", "trim", *map(str, options), "--json"],
-        env=os.environ | {"RETOUR_DATABASE": f"sqlite:///{world.database}"},
+        env=os.environ | {"RETOUR_DATABASE": world.database.url},
         capture_output=True,
         text=True,
         timeout=WITHIN_S,

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -55,7 +56,9 @@ class LocalPostgresql:
         return self.database_url(name)
 
     def start(self) -> LocalPostgresql:
-        """Start it, the first time on new data, and wait until it answers."""
+        """Start it, the first time on new data, and wait until it answers; again is no fault."""
+        if self.pids():
+            return self
         data = self.folder / "data"
         if not data.exists():
             if os.geteuid() == 0:
@@ -103,11 +106,35 @@ class LocalPostgresql:
         )
 
     def stop(self, with_signal: signal.Signals = signal.SIGINT) -> None:
-        """End it (SIGINT: at once and cleanly) and wait for it; its data stays."""
-        if self._process is not None:
+        """End it (SIGINT: at once and cleanly; SIGKILL: all of its processes, like a machine
+        that dies) and wait for it; its data stays. What does not end in time is killed."""
+        if self._process is None:
+            return
+        self.send_signal(signal.SIGCONT)
+        if with_signal == signal.SIGKILL:
+            self.send_signal(with_signal)
+        else:
             self._process.send_signal(with_signal)
+        try:
             self._process.wait(START_WITHIN_S)
-            self._process = None
+        except subprocess.TimeoutExpired:
+            self.send_signal(signal.SIGKILL)
+            self._process.wait(START_WITHIN_S)
+        self._process = None
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal to every process of the server."""
+        for pid in self.pids():
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def pids(self) -> list[int]:
+        """The process that was started, and those that it has started."""
+        if self._process is None or self._process.poll() is not None:
+            return []
+        pid = self._process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [pid, *map(int, children)]
 
     def __enter__(self) -> LocalPostgresql:
         return self.start()

@@ -19,7 +19,17 @@ from tracker.stores.postgresql_writer import PostgresqlReader, PostgresqlWriter
 
 CONNECT_WITHIN_S = 5
 CONNECTIONS = 50  # more than the API has threads
-LOCK_WAIT = "10s"  # longer, and a transaction is tried anew
+LOCK_WAIT = "2s"  # longer, and the store counts as unavailable: a gateway must answer its broker
+IDLE_AT_MOST = "30s"  # then the server takes away what a process that stands still has locked
+# Without an answer, a connection is given up after 25 s, or 20 s where it is data that got none.
+ALIVE = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+CONTENDED = (errors.SerializationFailure, errors.DeadlockDetected)
+GONE = (errors.IdleInTransactionSessionTimeout, errors.ReadOnlySqlTransaction)
 SETUP_LOCK = 0x5E70  # shared by who records, exclusive for who changes what there is
 
 
@@ -69,8 +79,11 @@ class PostgresqlStore:
         with self._one_writer:
             try:
                 with self._mapped_errors(), self._engine.begin() as connection:
-                    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_WAIT}'")
-                    connection.exec_driver_sql(f"SELECT {lock}({SETUP_LOCK})")
+                    connection.exec_driver_sql(
+                        f"SELECT set_config('lock_timeout', '{LOCK_WAIT}', true), set_config("
+                        f"'idle_in_transaction_session_timeout', '{IDLE_AT_MOST}', true), "
+                        f"{lock}({SETUP_LOCK})"
+                    )
                     cache = self._cache.at(_setup_version(connection))
                     cache.forget_states()
                     yield PostgresqlWriter(connection, cache, POSTGRESQL, self._partitions)
@@ -94,13 +107,12 @@ class PostgresqlStore:
         try:
             yield
         except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
-            contended = (
-                errors.SerializationFailure,
-                errors.DeadlockDetected,
-                errors.LockNotAvailable,
-            )
-            if isinstance(getattr(error, "orig", None), contended):
+            if isinstance(getattr(error, "orig", None), CONTENDED):
                 raise StoreContended(_cause(error)) from error
+            raise StoreUnavailable(_cause(error)) from error
+        except exc.InternalError as error:
+            if not isinstance(error.orig, GONE):
+                raise
             raise StoreUnavailable(_cause(error)) from error
 
     def close(self) -> None:
@@ -119,7 +131,11 @@ def _engine(url: str) -> Engine:
     )
     return create_engine(
         driver,
-        connect_args={"connect_timeout": CONNECT_WITHIN_S, "application_name": "retour"},
+        connect_args={
+            "connect_timeout": CONNECT_WITHIN_S,
+            "application_name": "retour",
+            **ALIVE,
+        },
         max_overflow=CONNECTIONS,
         pool_pre_ping=True,
     )
