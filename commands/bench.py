@@ -16,8 +16,10 @@ from commands.bench_gateways import bench_gateways
 from commands.bench_influx import bench_influx
 from commands.bench_query import bench_query
 from commands.bench_refold import bench_refold
+from commands.bench_soak import bench_soak
 from commands.process import calm_the_collector, configure_log
 from commands.show import AsJson, progress_bar, show
+from commands.soak.soak import kept
 from gateway.bench import bench_ingest
 from gateway.mosquitto import free_port
 from tracker.ports import Store
@@ -147,4 +149,22 @@ def bench_fuzz_command(
         figures = bench_fuzz(count, seed, progress)
     show(figures, as_json)
     if figures["crashed"]:
+        raise typer.Exit(1)
+
+
+@group.command("soak")
+def bench_soak_command(
+    minutes: Annotated[float, typer.Option(help="How long faults happen.")] = 3,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same faults.")] = 1,
+    store: Annotated[Kind, typer.Option(help="Which database.")] = Kind.POSTGRESQL,
+    as_json: AsJson = False,
+) -> None:
+    """Kill, stop and cut off gateways, servers and networks while devices publish, then account
+    for every message. Exits 1 if the promise is broken.
+
+    Example: retour bench soak --minutes 30 --seed 7 --json
+    """
+    figures = bench_soak(minutes, seed, postgresql=store is Kind.POSTGRESQL)
+    show(figures, as_json)
+    if not kept(figures):
         raise typer.Exit(1)

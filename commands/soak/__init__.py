@@ -1,0 +1,1 @@
+"""`retour bench soak`: real processes, and faults that a seed decides."""
