@@ -25,7 +25,7 @@ from tracker.audit import Act
 from tracker.stamps import DAY
 from tracker.telling import Difference, differences
 from tracker.times import iso
-from tracker.trim import Trimmed, trim
+from tracker.trim import Trimmed, retain, trim
 from tracker.verify import Report
 from tracker.verify import verify as audit
 
@@ -114,21 +114,44 @@ def db_trim(
     store = settings.store(must_exist=True)
     with trial(store, dry_run) as tx, progress_bar("Keeping beliefs") as progress:
         done = trim(tx, edge, act, progress)
+    tell_trimmed(done, dry_run, as_json)
+
+
+@group.command("retain")
+def db_retain(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Give up the log's oldest thirty days, and more, once they are older than
+    RETOUR_RETENTION_DAYS keeps. Meant to be run once a day.
+
+    Example: RETOUR_RETENTION_DAYS=400 retour db retain --dry-run
+    """
+    settings = load_settings()
+    if not settings.retention_days:
+        raise UserError("RETOUR_RETENTION_DAYS is not set: the log keeps everything")
+    clock = settings.make_clock()
+    act = Act("retour db retain", clock.now(), clock.wall())
+    store = settings.store(must_exist=True)
+    with trial(store, dry_run) as tx, progress_bar("Keeping beliefs") as progress:
+        done = retain(tx, settings.retention_days, act, progress)
+    tell_trimmed(done, dry_run, as_json)
+
+
+def tell_trimmed(done: Trimmed, dry_run: bool, as_json: bool) -> None:
+    """Print what trimming did, or would do."""
+    begins = None if done.edge is None else iso(done.edge)
     if as_json:
         figures = {"rows": done.rows, "assets": done.assets, "dry_run": dry_run}
-        show({"log_begins": iso(done.edge), **figures}, as_json)
-    else:
-        tell_trimmed(done, dry_run)
-
-
-def tell_trimmed(done: Trimmed, dry_run: bool) -> None:
-    """Print what trimming did, or would do, for people."""
+        show({"log_begins": begins, **figures}, as_json)
+        return
+    old = "so old" if begins is None else f"from before {legible(begins)}"
     if not done.rows:
-        out.print(f"No observation is from before {legible(iso(done.edge))}", highlight=False)
+        out.print(f"No observation is {old}", highlight=False)
         return
     are, is_ = ("would be", "would be") if dry_run else ("are", "is")
     out.print(
-        f"{count(done.rows, 'observation')} from before {legible(iso(done.edge))} {are} given up",
+        f"{count(done.rows, 'observation')} {old} {are} given up",
         highlight=False,
     )
     out.print(f"What was believed of {count(done.assets, 'asset')} then {is_} kept, and all visits")

@@ -98,6 +98,9 @@ class Settings(BaseSettings):
     history_days: int = Field(
         default=400, description="Days before its first message a device may tell of."
     )
+    retention_days: int = Field(
+        default=0, ge=0, description="Days that the log keeps what it recorded; 0: for good."
+    )
     log_level: str = Field(default="info", description="debug, info, warning or error.")
 
     @classmethod

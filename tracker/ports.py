@@ -132,6 +132,17 @@ class Position(NamedTuple):
     key: str
 
 
+SPAN_MS = 30 * 86_400_000
+"""How much of the log is given up at once: thirty days, by the raw stamp."""
+
+
+class LogSpan(NamedTuple):
+    """A span of the log: the stamp at which it ends, and when its newest row was recorded."""
+
+    end: int
+    newest: int
+
+
 class Reader(Protocol):
     """One transaction that only reads."""
 
@@ -230,6 +241,10 @@ class Reader(Protocol):
 
     def edge(self) -> int | None:
         """The event time before which the log holds nothing any more; None: it holds all."""
+
+    def log_spans(self) -> Iterator[LogSpan]:
+        """The spans of SPAN_MS of which the log holds anything, the oldest first, each looked
+        at when it is wanted."""
 
     def device(self, id: str) -> DeviceStatus | None: ...
 

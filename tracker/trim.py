@@ -1,4 +1,5 @@
-"""Use case: the log gives up what lies before an event time, its edge.
+"""Use cases: the log gives up what lies before an event time, its edge; or what is older than
+it is to be kept, by the span.
 
 What is believed of an asset at the edge stays as its base belief: later observations are folded
 onto it. Visits that are over, the journal, and which messages are accounted for stay as well.
@@ -14,6 +15,7 @@ from tracker.fold import Belief
 from tracker.ports import Writer
 from tracker.refold import refresh, rerun
 from tracker.registry import Conflict
+from tracker.stamps import DAY
 from tracker.times import iso
 from tracker.whereabouts import Moment
 
@@ -25,10 +27,10 @@ class BadEdge(Conflict):
 
 
 class Trimmed(NamedTuple):
-    """What trimming did: the log begins at `edge` now, `rows` are gone, and `assets` have a
-    base belief that stands for them."""
+    """What trimming did: the log begins at `edge` now (None: with the first row ever), `rows`
+    are gone, and `assets` have a base belief that stands for them."""
 
-    edge: int
+    edge: int | None
     rows: int
     assets: int
 
@@ -63,6 +65,26 @@ def trim(
     began = None if before is None else {"edge": iso(before)}
     audited(tx, act, "trim", "log", "edge", began, {"edge": iso(edge), "rows": rows})
     return Trimmed(edge, rows, based)
+
+
+def retain(
+    tx: Writer,
+    days: int,
+    act: Act,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> Trimmed:
+    """Give up the oldest spans of the log in which nothing was recorded for so many days. The
+    edge is the end of the newest one that goes: so none goes before an older one, and none
+    before it is over. What came for before the present edge keeps no span from going, for it has
+    no effect."""
+    before, edge = tx.edge(), None
+    for span in tx.log_spans():
+        if before is not None and span.end <= before:
+            continue
+        if span.end > act.now or span.newest >= act.now - days * DAY:
+            break
+        edge = span.end
+    return Trimmed(before, 0, 0) if edge is None else trim(tx, edge, act, progress)
 
 
 def _at(tx: Writer, belief: Belief, edge: int) -> Belief | None:

@@ -43,12 +43,13 @@ def test_a_kind_of_device_that_there_is_not_is_refused(say):
 QUESTIONS = [
     *["assets", "where x", "track x", "visits x", "visits --site x", "sites", "inside x"],
     *["devices", "device list", "report track x", "dead-letters", "quarantine", "verify"],
-    *["export", "key list", "db check", "db trim --days 3"],
+    *["export", "key list", "db check", "db trim --days 3", "db retain"],
 ]
 
 
 @pytest.mark.parametrize("question", [*QUESTIONS, "import none.yaml"])
-def test_a_question_makes_no_database(say, tmp_path, question):
+def test_a_question_makes_no_database(say, tmp_path, question, monkeypatch):
+    monkeypatch.setenv("RETOUR_RETENTION_DAYS", "30")
     with pytest.raises((UserError, OSError)) as told:
         say(*question.split())
     assert not (tmp_path / "retour.db").exists()

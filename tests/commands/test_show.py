@@ -3,6 +3,7 @@
 import pytest
 
 from commands.show import lasting
+from tests.commands.conftest import NOON
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 
@@ -47,3 +48,14 @@ def test_what_the_database_holds_is_told_in_words(run):
     shown = run("db", "check")[1]
     assert "observations in quarantine" in shown
     assert "none was given up" in shown
+
+
+def test_what_retention_would_give_up_is_told_in_words(run, monkeypatch):
+    retain = ["db", "retain", "--dry-run"]
+    assert run(*retain)[2] == "retour: RETOUR_RETENTION_DAYS is not set: the log keeps everything\n"
+    monkeypatch.setenv("RETOUR_RETENTION_DAYS", "30")
+    assert run(*retain)[1] == "No observation is so old\n"
+    monkeypatch.setenv("RETOUR_CLOCK", f"{NOON + 90 * DAY}:0")
+    assert "observations from before 2026-01-" in run(*retain)[1]
+    monkeypatch.setenv("RETOUR_RETENTION_DAYS", "-1")
+    assert "RETOUR_RETENTION_DAYS: Input should be" in run(*retain)[2]

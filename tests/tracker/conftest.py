@@ -180,6 +180,12 @@ def make():
     return Make()
 
 
+@pytest.fixture(scope="session")
+def database_of():
+    """A database, of a store."""
+    return Database
+
+
 @pytest.fixture
 def here():
     """Where a fixed reader stands."""

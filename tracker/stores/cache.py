@@ -32,6 +32,7 @@ class Cache:
         self.sightings: set[tuple[str, str]] = set()
         self.cells: set[tuple[int, int, int, str]] = set()
         self.layout: Layout | None = None
+        self.partitions: set[int] = set()  # of the log, that are there
         self.edge: list[int | None] = []  # the log's edge, once it is known
         self.anything_stale: bool | None = None
         self.projected: bool | None = None

@@ -12,7 +12,7 @@ from sqlalchemy import Table, func, select, union
 
 from tracker.fold import Entry
 from tracker.model import DeadLetter, Observation, Quarantined
-from tracker.ports import Boot, Line, Queues
+from tracker.ports import SPAN_MS, Boot, Line, LogSpan, Queues
 from tracker.receipts import Progress
 from tracker.stores import rows, schema, sql
 from tracker.stores.history import history
@@ -40,6 +40,14 @@ class LogReads(sql.Speaks):
     def edge(self) -> int | None:
         edge: int | None = self._db.scalar(select(func.max(schema.edges.c.at)))
         return edge
+
+    def log_spans(self) -> Iterator[LogSpan]:
+        log = schema.log
+        since = log.c.stamp - (log.c.stamp % SPAN_MS + SPAN_MS) % SPAN_MS  # also before 1970
+        newest = select((since + SPAN_MS).label("end"), func.max(log.c.recorded))
+        yield from (
+            LogSpan(*row) for row in self._db.execute(newest.group_by("end").order_by("end"))
+        )
 
     def dead_letters(
         self, before: int | None, limit: int, device: str | None = None, reason: str | None = None

@@ -13,6 +13,7 @@ from tracker.cells import cell_of
 from tracker.model import DeadLetter, Fix, Observation, Quarantined, Read
 from tracker.ports import Boot, Outbound
 from tracker.receipts import Progress, Span, merged
+from tracker.stamps import AHEAD_CORRECTED
 from tracker.stores import rows, schema, sql
 from tracker.stores.cache import Cache
 
@@ -86,13 +87,17 @@ class LogWrites(sql.Speaks):
         self._db.execute(insert(schema.edges).values(at=at, recorded=recorded))
         self._note_given_up(at)
         self._db.exec_driver_sql(self._sql.drop_before_bases, (at,))
+        return self._delete_before(at)
+
+    def _delete_before(self, at: int) -> int:
         return self._db.execute(delete(schema.log).where(schema.log.c.at < at)).rowcount
 
     def _note_given_up(self, before: int) -> None:
         """Note which messages have something in the log from before an event time."""
         table = schema.given_up
         spans: dict[Boot, list[Span]] = defaultdict(list)
-        for device, boot, *span in self._db.exec_driver_sql(self._sql.messages_before, (before,)):
+        bounds = (before, before + AHEAD_CORRECTED)  # no stamp is corrected by more
+        for device, boot, *span in self._db.exec_driver_sql(self._sql.messages_before, bounds):
             spans[(device, boot)].append(Span(*span))
         for row in self._db.execute(select(table)).all():
             if (row.device, row.boot) in spans:

@@ -11,14 +11,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, func, select, text
+from sqlalchemy import ColumnElement, Connection, Select, Table, delete, func, select, text
 
 from tracker.fold import Belief, Entry
 from tracker.model import Asset, Device, Observation
-from tracker.ports import AssetFilter, Outbound
+from tracker.ports import SPAN_MS, AssetFilter, LogSpan, Outbound
+from tracker.stamps import AHEAD_CORRECTED
 from tracker.stores import rows, schema, sql
 from tracker.stores.cache import Cache
-from tracker.stores.partitions import Partitions
+from tracker.stores.partitions import Partitions, drop, partitions
 from tracker.stores.postgresql_arrays import array
 from tracker.stores.reader import SqlReader
 from tracker.stores.writer import SqlWriter
@@ -33,6 +34,12 @@ JOURNAL_LOCK = 0x5E71
 
 class PostgresqlReader(SqlReader):
     """A `tracker.ports.Reader` on one open transaction."""
+
+    def log_spans(self) -> Iterator[LogSpan]:
+        for number, name in partitions(self._db):
+            newest = self._db.exec_driver_sql(f"SELECT max(recorded) FROM {name}").scalar()
+            if newest is not None:
+                yield LogSpan((number + 1) * SPAN_MS, newest)
 
     def logged_after(self, number: int, limit: int) -> list[tuple[int, bytes, str, int]]:
         log = schema.log
@@ -95,7 +102,7 @@ class PostgresqlWriter(PostgresqlReader, SqlWriter):
         ordered = sorted(
             (o for o in observations if o.key not in known), key=lambda o: (o.stamp, o.key)
         )
-        self._partitions.ensure(o.stamp for o in ordered)
+        self._partitions.ensure((o.stamp for o in ordered), self._cache.partitions)
         if not ordered:
             return {}
         new = self._sql.many(
@@ -106,6 +113,14 @@ class PostgresqlWriter(PostgresqlReader, SqlWriter):
         numbers = {bytes(row.key): row.id for row in new}
         self._note_whereabouts(ordered)
         return numbers
+
+    def _delete_before(self, at: int) -> int:
+        # A corrected time is earlier than its stamp, by an hour at most: whole partitions go,
+        # and of the one or two others little is looked at.
+        log, whole = schema.log, at // SPAN_MS
+        begun = (log.c.stamp >= whole * SPAN_MS) & (log.c.stamp < at + AHEAD_CORRECTED)
+        rows = self._db.execute(delete(log).where(begun, log.c.at < at)).rowcount
+        return rows + drop(self._db, before=whole)
 
     def devices(self, ids: Iterable[str]) -> Mapping[str, Device]:
         wanted = list(ids)

@@ -113,7 +113,7 @@ _MESSAGES_BEFORE = """
     SELECT device, boot, min(seq), max(seq) FROM (
         SELECT DISTINCT device, boot, seq,
             seq - dense_rank() OVER (PARTITION BY device, boot ORDER BY seq) AS run
-        FROM log WHERE at < ? AND seq IS NOT NULL)
+        FROM log WHERE at < ? AND stamp < ? AND seq IS NOT NULL)
     GROUP BY device, boot, run"""
 _DROP_BEFORE_BASES = """
     DELETE FROM snapshots WHERE EXISTS (
