@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Annotated
 
 import typer
 
 from commands.asking import opened
 from commands.influx import opened_series
-from commands.settings import load_settings
+from commands.settings import load_settings, shown
 from commands.show import (
     AsJson,
     UserError,
@@ -22,7 +23,9 @@ from commands.show import (
 )
 from commands.trial import trial
 from tracker.audit import Act
+from tracker.ports import StoreRefused
 from tracker.stamps import DAY
+from tracker.stores.sqlite import SqliteStore
 from tracker.telling import Difference, differences
 from tracker.times import iso
 from tracker.trim import Trimmed, retain, trim
@@ -88,6 +91,56 @@ def db_check(as_json: AsJson = False) -> None:
             },
             as_json,
         )
+
+
+@group.command("copy")
+def db_copy(
+    target: Annotated[
+        str, typer.Argument(metavar="URL", help="A new PostgreSQL database, after `db upgrade`.")
+    ],
+    audited: Annotated[
+        bool, typer.Option("--verify/--no-verify", help="Audit the copy as `retour verify` does.")
+    ] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Copy a SQLite database into an empty PostgreSQL one: all of it, or nothing.
+
+    Example: retour db copy postgresql://retour:secret@db.example.org/retour
+    """
+    settings = load_settings()
+    source = settings.store(must_exist=True)
+    if not isinstance(source, SqliteStore):
+        source.close()
+        raise UserError(f"{settings.database_shown} is not SQLite: use PostgreSQL's own tools")
+    if not target.startswith(("postgresql://", "postgres://")):
+        raise UserError(f"{shown(target)} is no postgresql://user:password@host/name")
+    try:
+        counts = _copied(source, target, audited)
+    except StoreRefused as error:
+        raise UserError(f"nothing is copied to {shown(target)}: {error}") from error
+    if as_json:
+        show(counts, as_json)
+    else:
+        rows = count(sum(counts.values()), "row")
+        sound = ", and every belief follows from the log there" if audited else ""
+        out.print(f"{rows} are copied{sound}: set RETOUR_DATABASE to it", highlight=False)
+
+
+def _copied(source: SqliteStore, url: str, audited: bool) -> dict[str, int]:
+    from tracker.stores.copying import copy
+    from tracker.stores.postgresql import PostgresqlStore
+
+    with (
+        closing(PostgresqlStore(url)) as target,
+        source.reading() as reader,
+        target.writing() as writer,
+    ):
+        with progress_bar("Copying") as progress:
+            counts = copy(reader, writer, progress)
+        with progress_bar("Refolding") as progress:
+            if audited and not audit(writer, progress).sound:
+                raise StoreRefused("the copy is not sound; is it here? ask `retour verify`")
+    return counts
 
 
 @group.command("trim")

@@ -186,7 +186,7 @@ class Settings(BaseSettings):
     @property
     def database_shown(self) -> str:
         """The database's URL without its password."""
-        return re.sub(r"://([^:/@]+):[^@]*@", r"://\1:***@", self.database)
+        return shown(self.database)
 
     def parts(self) -> Parts:
         from gateway.limits import Limits
@@ -218,6 +218,11 @@ class Settings(BaseSettings):
                 "readable to Mosquitto (docs/broker.md)"
             )
         return PasswordFile(path)
+
+
+def shown(url: str) -> str:
+    """A database's URL without its password."""
+    return re.sub(r"://([^:/@]+):[^@]*@", r"://\1:***@", url)
 
 
 def load_settings() -> Settings:

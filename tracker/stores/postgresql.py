@@ -47,6 +47,8 @@ class PostgresqlStore:
             self._partitions = Partitions(self._engine)
             self._check(migrate)
         except (exc.SQLAlchemyError, psycopg.Error, ValueError, StoreRefused) as error:
+            if hasattr(self, "_engine"):
+                self.close()
             raise StoreRefused(f"cannot use the database: {_cause(error)}") from error
 
     def _check(self, migrate: bool) -> None:

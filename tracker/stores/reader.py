@@ -17,3 +17,8 @@ class SqlReader(LogReads, AssetReads, SetupReads, PointReads):
     def __init__(self, connection: Connection, statements: Statements = SQLITE) -> None:
         self._db = connection
         self._sql = statements
+
+    @property
+    def connection(self) -> Connection:
+        """The open transaction, for who carries over whole tables."""
+        return self._db
