@@ -23,7 +23,6 @@ from commands.show import (
 )
 from commands.trial import trial
 from tracker.audit import Act
-from tracker.ports import StoreRefused
 from tracker.stamps import DAY
 from tracker.stores.sqlite import SqliteStore
 from tracker.telling import Difference, differences
@@ -114,10 +113,7 @@ def db_copy(
         raise UserError(f"{settings.database_shown} is not SQLite: use PostgreSQL's own tools")
     if not target.startswith(("postgresql://", "postgres://")):
         raise UserError(f"{shown(target)} is no postgresql://user:password@host/name")
-    try:
-        counts = _copied(source, target, audited)
-    except StoreRefused as error:
-        raise UserError(f"nothing is copied to {shown(target)}: {error}") from error
+    counts = _copied(source, target, audited)
     if as_json:
         show(counts, as_json)
     else:
@@ -139,7 +135,9 @@ def _copied(source: SqliteStore, url: str, audited: bool) -> dict[str, int]:
             counts = copy(reader, writer, progress)
         with progress_bar("Refolding") as progress:
             if audited and not audit(writer, progress).sound:
-                raise StoreRefused("the copy is not sound; is it here? ask `retour verify`")
+                raise UserError(
+                    "nothing is copied: the copy was not sound; is it here? Ask `retour verify`"
+                )
     return counts
 
 

@@ -34,7 +34,9 @@ def copy(
     tables = schema.metadata.sorted_tables
     for table in tables:
         if here.execute(select(table).limit(1)).first() is not None:
-            raise StoreRefused(f"it holds {table.name} already: copy into a new database")
+            raise StoreRefused(
+                f"nothing is copied: {table.name} there holds rows already; name a new one"
+            )
     for span in source.log_spans():
         make(here, span.end // SPAN_MS - 1)
     counts = {table.name: _count(there, table) for table in tables}
@@ -45,7 +47,7 @@ def copy(
             done += len(some)
             progress(done, rows)
         if (came := _count(here, table)) != counts[table.name]:
-            raise StoreRefused(f"{came} of {counts[table.name]} rows of {table.name} have come")
+            raise StoreRefused(f"nothing is copied: only {came} rows of {table.name} arrived")
         _count_on(here, table)
     _copy_words(there, here)
     here.exec_driver_sql("ANALYZE")
@@ -76,7 +78,9 @@ def _write(db: Connection, table: Table, rows: Sequence[Any]) -> None:
                 lines.write_row(row)
     except psycopg.Error as error:
         cause = str(error).strip().splitlines()[0]
-        raise StoreRefused(f"a row of {table.name} cannot be copied: {cause}") from error
+        raise StoreRefused(
+            f"nothing is copied: {table.name} has a row that cannot be: {cause}"
+        ) from error
 
 
 def _count_on(db: Connection, table: Table) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 
 import psycopg
 from psycopg import errors
-from sqlalchemy import Connection, Engine, create_engine, exc, func, select
+from sqlalchemy import URL, Connection, Engine, create_engine, exc, func, make_url, select
 
 from tracker.ports import StoreContended, StoreRefused, StoreUnavailable
 from tracker.stores import schema, upgrade
@@ -40,16 +42,17 @@ class PostgresqlStore:
     """
 
     def __init__(self, url: str, *, migrate: bool = False) -> None:
+        address = _parsed(url)
         self._cache = Cache()
         self._one_writer = threading.Lock()
+        self._engine = _engine(address)
+        self._partitions = Partitions(self._engine)
         try:
-            self._engine = _engine(url)
-            self._partitions = Partitions(self._engine)
             self._check(migrate)
-        except (exc.SQLAlchemyError, psycopg.Error, ValueError, StoreRefused) as error:
-            if hasattr(self, "_engine"):
-                self.close()
-            raise StoreRefused(f"cannot use the database: {_cause(error)}") from error
+        except (exc.SQLAlchemyError, psycopg.Error, StoreRefused) as error:
+            self.close()
+            named = address.set(drivername="postgresql", query={})  # without its password
+            raise StoreRefused(f"cannot use the database {named}: {_advised(error)}") from error
 
     def _check(self, migrate: bool) -> None:
         with self._engine.begin() as connection:
@@ -127,12 +130,23 @@ def _setup_version(connection: Connection) -> int:
     return connection.scalar(select(func.max(schema.audit.c.id))) or 0
 
 
-def _engine(url: str) -> Engine:
-    driver = url.replace("postgres://", "postgresql://", 1).replace(
-        "postgresql://", "postgresql+psycopg://", 1
-    )
+def _parsed(url: str) -> URL:
+    """What a URL says. Raises StoreRefused."""
+    try:
+        parsed = make_url(url)
+    except (exc.ArgumentError, ValueError):
+        parsed = make_url("none://")
+    if parsed.drivername not in ("postgresql", "postgres") or not parsed.database:
+        raise StoreRefused(
+            "the database's URL is not like postgresql://user:password@host:5432/name "
+            "(in a user or password write % and two digits for what is no letter or digit)"
+        )
+    return parsed.set(drivername="postgresql+psycopg")
+
+
+def _engine(url: URL) -> Engine:
     return create_engine(
-        driver,
+        url,
         connect_args={
             "connect_timeout": CONNECT_WITHIN_S,
             "application_name": "retour",
@@ -141,6 +155,28 @@ def _engine(url: str) -> Engine:
         max_overflow=CONNECTIONS,
         pool_pre_ping=True,
     )
+
+
+# What to do, by what the server or the driver says. In another language it says so itself.
+ADVICE = {
+    "refused|timeout expired|unreachable|No such file": "is a server there? Check host and port",
+    "resolve host": "check the host",
+    "password|authentication|no pg_hba.conf entry|role .* does not exist": (
+        "check user and password, and whom the server's pg_hba.conf lets in"
+    ),
+    "database .* does not exist": "make it with `createdb`, then run `retour db upgrade`",
+    "not support SSL": "let the server speak TLS, or ask for none (sslmode)",
+    "certificate": "check the host, and the certificates trusted (sslrootcert)",
+    "connection option|invalid .* value": "check what stands after the question mark",
+    "permission denied": "let this user own the database, or grant it that",
+}
+
+
+def _advised(error: Exception) -> str:
+    """A cause, and what to do about it."""
+    cause = _cause(error)
+    advice = (do for said, do in ADVICE.items() if re.search(said, cause))
+    return ": ".join([cause, *islice(advice, 1)])
 
 
 def _cause(error: Exception) -> str:

@@ -41,7 +41,7 @@ def refuse_foreign(connection: Connection) -> None:
     """Raise StoreRefused where a newer Retour, or another program, has made the database."""
     at = current(connection)
     if at is None and inspect(connection).get_table_names():
-        raise StoreRefused("it holds the tables of another program")
+        raise StoreRefused("it holds the tables of another program: name another one")
     if at is not None and at not in _revisions():
         raise StoreRefused(
             f"it is at revision {at}, which this version of Retour does not know: "
