@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,7 @@ import typer
 from commands.bench_fuzz import bench_fuzz
 from commands.bench_gateways import bench_gateways
 from commands.bench_influx import bench_influx
-from commands.bench_query import bench_query
+from commands.bench_query import bench_query, on_postgresql, on_sqlite
 from commands.bench_refold import bench_refold
 from commands.bench_soak import bench_soak
 from commands.process import calm_the_collector, configure_log
@@ -105,17 +105,23 @@ def databases(kind: Kind) -> Iterator[Callable[[Path], tuple[Store, str]]]:
 def bench_query_command(
     assets: Annotated[int, typer.Option(help="Assets in the database.")] = 1_000_000,
     database: Annotated[
-        Path | None,
-        typer.Option(help="Keep the database in this file, and use what it holds already."),
-    ] = None,
+        str, typer.Option(help="Keep it in this file (or at this URL), use what it holds already.")
+    ] = "",
+    store: Annotated[Kind, typer.Option(help="Of database.")] = Kind.SQLITE,
     as_json: AsJson = False,
 ) -> None:
     """Ask a database of many assets: the latest place, boxes, who is inside, searches.
 
     Example: retour bench query --assets 100000 --database bench.db --json
     """
-    with tempfile.TemporaryDirectory() as folder, filling() as progress:
-        figures = bench_query(database or Path(folder) / "bench.db", assets, progress)
+    with ExitStack() as stack:
+        if store is Kind.POSTGRESQL:
+            url = database or stack.enter_context(LocalPostgresql(free_port())).url
+            opened = stack.enter_context(on_postgresql(url))
+        else:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            opened = stack.enter_context(on_sqlite(Path(database or f"{folder}/bench.db")))
+        figures = bench_query(opened, assets, stack.enter_context(filling()))
     show(figures, as_json)
 
 

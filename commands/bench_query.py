@@ -1,8 +1,8 @@
 """`retour bench query`: what people ask all day, of a million assets.
 
 Each question is asked in three ways in turn: through the queries that the API stands on, over
-HTTP from the API itself, and *bare*: plain sqlite3 fetches the very rows of the answer by
-their primary keys, which is the least that any answer costs.
+HTTP from the API itself, and *bare*: the plain driver (sqlite3, psycopg) fetches the very rows
+of the answer by their primary keys, which is the least that any answer costs.
 """
 
 from __future__ import annotations
@@ -20,17 +20,20 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 import orjson
+import psycopg
 
 from api.app import create_app
 from api.server import serving
 from commands import bench_world
 from commands.bench_world import NOW, Yard, asset_id, site_id, yards
 from commands.keys import make_key
+from commands.settings import shown
 from commands.show import UserError
 from tracker import queries
 from tracker.clocks import ReplayClock
 from tracker.geofence import Box
 from tracker.ports import AssetFilter, Position, Reader, Store
+from tracker.stores.postgresql import PostgresqlStore
 from tracker.stores.sqlite import SqliteStore
 
 LATEST = 2_000  # assets that are looked up
@@ -70,44 +73,89 @@ class Timing(NamedTuple):
     bare: list[Taken]
 
 
-def bench_query(file: Path, assets: int, progress: Callable[[int, int], None]) -> dict[str, Any]:
+class Database(NamedTuple):
+    """What is asked: a store, the bare driver's way to fetch rows of a table by a column, how
+    many bytes it takes, and what makes it ready once it is filled."""
+
+    name: str
+    store: Store
+    fetch: Callable[[str, str, list[str]], object]
+    size: Callable[[], int]
+    settle: Callable[[], object]
+
+
+@contextmanager
+def on_sqlite(file: Path) -> Iterator[Database]:
+    """A database in a file."""
+    with closing(SqliteStore(file)) as store, closing(sqlite3.connect(file)) as db:
+
+        def fetch(table: str, key: str, ids: list[str]) -> object:
+            query = f"SELECT * FROM {table} WHERE {key} IN (SELECT value FROM json_each(?))"  # noqa: S608
+            return db.execute(query, (orjson.dumps(ids).decode(),)).fetchall()
+
+        yield Database(str(file), store, fetch, lambda: file.stat().st_size, lambda: None)
+
+
+@contextmanager
+def on_postgresql(url: str) -> Iterator[Database]:
+    """A database on a PostgreSQL server, migrated if need be."""
+    with (
+        closing(PostgresqlStore(url, migrate=True)) as store,
+        psycopg.connect(url, autocommit=True) as db,
+    ):
+
+        def fetch(table: str, key: str, ids: list[str]) -> object:
+            query = f"SELECT * FROM {table} WHERE {key} = ANY(%s)".encode()  # noqa: S608
+            return db.execute(query, (ids,)).fetchall()
+
+        def size() -> int:
+            (taken,) = db.execute("SELECT pg_database_size(current_database())").fetchone() or (0,)
+            return int(taken)
+
+        # What the server does by itself, some minutes later.
+        yield Database(shown(url), store, fetch, size, lambda: db.execute("VACUUM ANALYZE"))
+
+
+def bench_query(
+    database: Database, assets: int, progress: Callable[[int, int], None]
+) -> dict[str, Any]:
     """Fill a database as far as it is not filled yet, and ask."""
-    store = SqliteStore(file)
-    _refuse_others(store)
+    store = database.store
+    _refuse_others(database)
     began = time.perf_counter()
     bench_world.fill(store, assets, progress)
     fill_s = time.perf_counter() - began
+    database.settle()
     asked = {"bbox": [*_boxes(store)], "inside": [*_inside()], "search": [*_searches(assets)]}
-    with _asked_of(store, file) as timed:
+    with _asked_of(database) as timed:
         latest = [timed(question) for question in _latest(assets)]
         groups = {
             name: {question.name: _told(timed(question, TIMES)) for question in questions}
             for name, questions in asked.items()
         }
-    store.close()
     return {
         **_latest_told(latest),
         **{key: ms for name in groups for key, ms in _worst(name, groups[name]).items()},
         "assets": assets,
         "fill_s": round(fill_s),
-        "database_mb": file.stat().st_size // 2**20,
+        "database_mb": database.size() // 2**20,
         **groups,
     }
 
 
-def _refuse_others(store: SqliteStore) -> None:
-    with store.reading() as reader:
+def _refuse_others(database: Database) -> None:
+    with database.store.reading() as reader:
         if reader.asset(asset_id(0)) is None and reader.assets(AssetFilter(), "", 1):
-            raise UserError(f"{store.path} holds other assets: name a file for the benchmark alone")
+            raise UserError(f"{database.name} holds other assets: name one for the benchmark alone")
 
 
 @contextmanager
-def _asked_of(store: Store, file: Path) -> Iterator[Callable[..., Timing]]:
+def _asked_of(database: Database) -> Iterator[Callable[..., Timing]]:
     """Asks a question some times (1) in all three ways, and takes the time."""
+    store = database.store
     clock = ReplayClock(NOW)
     key = make_key(store, clock, "bench", ["read"], days=1)["key"]
     with (
-        closing(sqlite3.connect(file)) as db,
         serving(create_app(store, clock), "127.0.0.1", 0) as url,
         closing(HTTPConnection(urlsplit(url).netloc)) as api,
     ):
@@ -117,7 +165,7 @@ def _asked_of(store: Store, file: Path) -> Iterator[Callable[..., Timing]]:
             ways = (
                 partial(question.ask, store),
                 partial(_get, api, question.path, key),
-                partial(_fetch, db, question, orjson.dumps(found).decode()),
+                partial(database.fetch, question.table, question.key, found),
             )
             taken = [[_taken(way) for way in ways] for _ in range(times)]
             return Timing(len(found), *map(list, zip(*taken, strict=True)))
@@ -138,14 +186,6 @@ def _get(api: HTTPConnection, path: str, key: str) -> None:
     if answer.status != 200:
         raise RuntimeError(f"{path} answered {answer.status}: {answer.read()[:200]!r}")
     answer.read()
-
-
-def _fetch(db: sqlite3.Connection, question: Question, ids: str) -> None:
-    _, _, _, table, key = question
-    db.execute(
-        f"SELECT * FROM {table} WHERE {key} IN (SELECT value FROM json_each(?))",  # noqa: S608
-        (ids,),
-    ).fetchall()
 
 
 def _latest(assets: int) -> Iterator[Question]:

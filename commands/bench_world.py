@@ -101,8 +101,12 @@ def fill(store: Store, assets: int, progress: Callable[[int, int], None]) -> Non
 def _add(tx: Writer, numbers: range) -> None:
     chance = Random(numbers.start)  # noqa: S311
     tx.put_assets([_asset(chance, n) for n in numbers])
-    for n in numbers:
-        tx.put_device(Device(_tracker(n), "tracker", first_received=NOW, rest_interval_s=21_600))
+    tx.put_devices(
+        [
+            Device(_tracker(n), "tracker", first_received=NOW, rest_interval_s=21_600)
+            for n in numbers
+        ]
+    )
     tx.add_bindings(
         [
             Version(0, "binding", subject, None, None, NOW, asset_id(n))

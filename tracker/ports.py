@@ -451,6 +451,9 @@ class Writer(Reader, Protocol):
     def put_device(self, device: Device) -> None:
         """Add or change a device; its first reception stays."""
 
+    def put_devices(self, devices: Sequence[Device]) -> None:
+        """The same for many at once."""
+
     def put_asset(self, asset: Asset) -> None:
         """Add or change an asset, and how it is found."""
 

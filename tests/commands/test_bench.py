@@ -7,6 +7,7 @@ from commands import bench_fuzz, bench_query, bench_world
 from gateway.decoders import DECODERS, decoder_of
 from tracker.model import Asset
 from tracker.stores.local_influx import influxd_binary
+from tracker.stores.postgresql import PostgresqlStore
 from tracker.stores.sqlite import SqliteStore
 from tracker.verify import verify
 from tracker.world import read_world
@@ -19,8 +20,19 @@ def few(monkeypatch):
     monkeypatch.setattr(bench_world, "BATCH", 200)
 
 
-def test_the_questions_are_asked_of_a_database_that_is_kept(run, tmp_path, few):
-    words = ("bench", "query", "--assets", 500, "--database", tmp_path / "bench.db", "--json")
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.system)])
+def kept(request, tmp_path):
+    """A kind of database, where it is kept, and what opens it."""
+    if request.param == "sqlite":
+        path = tmp_path / "bench.db"
+        return request.param, path, lambda: SqliteStore(path)
+    url = request.getfixturevalue("new_postgresql")()
+    return request.param, url, lambda: PostgresqlStore(url)
+
+
+def test_the_questions_are_asked_of_a_database_that_is_kept(run, kept, few):
+    kind, where, opened = kept
+    words = ["bench", "query", "--store", kind, "--database", where, "--assets", 500, "--json"]
     status, shown, complaints = run(*words)
     assert status == 0, complaints
     figures = orjson.loads(shown)
@@ -32,7 +44,7 @@ def test_the_questions_are_asked_of_a_database_that_is_kept(run, tmp_path, few):
     assert found["text pallet"] == found["text pal"] == 100
     assert found["external id"] == 1
     assert figures["inside"]["the biggest site, now"]["found"] > 0
-    store = SqliteStore(tmp_path / "bench.db")
+    store = opened()
     with store.reading() as reader:
         before = reader.counts()
         assert verify(reader).sound

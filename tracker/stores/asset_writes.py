@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import delete, func, insert, select, tuple_, union, update
+from sqlalchemy import delete, func, select, tuple_, union, update
 
 from tracker import fold
 from tracker.cells import cells_near
@@ -134,11 +134,9 @@ class AssetWrites(sql.Speaks):
         )
 
     def journal(self, entries: Sequence[Entry], recorded: int) -> None:
-        lines = [
-            entry._asdict() | {"body": rows.json(entry.body), "recorded": recorded}
-            for entry in entries
-        ]
-        self._db.execute(insert(schema.journal), lines)
+        self._many(
+            self._sql.add_line, [(None, *rows.line_row(entry, recorded)) for entry in entries]
+        )
 
     def last_line(self, asset: str, about: str) -> int | None:
         table = schema.journal

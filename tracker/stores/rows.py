@@ -10,7 +10,7 @@ from sqlalchemy import Row
 
 from tracker.access import ApiKey
 from tracker.audit import Change
-from tracker.fold import Belief, decode, encode
+from tracker.fold import Belief, Entry, decode, encode
 from tracker.layout import PlaceValue
 from tracker.model import (
     Asset,
@@ -100,6 +100,11 @@ def visit(row: Sequence[Any]) -> Visit:
 
 def visit_row(asset: str, v: Visit) -> tuple[Any, ...]:
     return (asset, *v.opened, *v[:6], *v.closed)
+
+
+def line_row(entry: Entry, recorded: int) -> tuple[Any, ...]:
+    """The columns of a line of the journal after the id."""
+    return (*entry[:4], recorded, json(entry.body), entry.supersedes)
 
 
 def snapshot_row(belief: Belief, base: bool) -> tuple[Any, ...]:

@@ -50,8 +50,12 @@ class SetupWrites(sql.Speaks):
         self._cache.devices.pop(device, None)
 
     def put_device(self, device: Device) -> None:
-        self._many(self._sql.put_device, [rows.device_row(device)])
-        self._cache.devices.pop(device.id, None)
+        self.put_devices([device])
+
+    def put_devices(self, devices: Sequence[Device]) -> None:
+        self._many(self._sql.put_device, [rows.device_row(device) for device in devices])
+        for device in devices:
+            self._cache.devices.pop(device.id, None)
 
     def put_asset(self, asset: Asset) -> None:
         self.put_assets([asset])

@@ -42,6 +42,7 @@ class Statements:
     set_first: str
     add_given_up: str
     add_version: str
+    add_line: str
     add_change: str
     add_label: str
     add_words: str
@@ -79,6 +80,7 @@ _SET_FIRST = """
 _SAVE_SNAPSHOT = _insert(schema.snapshots, "OR REPLACE")
 _ADD_GIVEN_UP = _insert(schema.given_up, "")
 _ADD_VERSION = _insert(schema.versions, "")
+_ADD_LINE = _insert(schema.journal, "")
 _ADD_CHANGE = _insert(schema.audit, "")
 _ADD_LABEL = _insert(schema.labels, "")
 _ADD_WORDS = "INSERT INTO words (rowid, text) VALUES (?, ?)"
@@ -143,6 +145,7 @@ SQLITE = Statements(
     set_first=_SET_FIRST,
     add_given_up=_ADD_GIVEN_UP,
     add_version=_ADD_VERSION,
+    add_line=_ADD_LINE,
     add_change=_ADD_CHANGE,
     add_label=_ADD_LABEL,
     add_words=_ADD_WORDS,
