@@ -11,7 +11,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, delete, func, select, text
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    column,
+    delete,
+    func,
+    literal_column,
+    select,
+    table,
+    text,
+)
 
 from tracker.fold import Belief, Entry
 from tracker.model import Asset, Device, Observation
@@ -30,6 +43,8 @@ SETTLED = text("age(xmin) > age(pg_snapshot_xmin(pg_current_snapshot())::xid)")
 
 
 JOURNAL_LOCK = 0x5E71
+NEARBY = 20_000  # assets that are gone through for a page before the index of words is asked:
+# it gathers all that fit before it gives the first
 
 
 class PostgresqlReader(SqlReader):
@@ -55,18 +70,41 @@ class PostgresqlReader(SqlReader):
     def assets(self, wanted: AssetFilter, after: str, limit: int) -> list[Asset]:
         if wanted.text is None:
             return super().assets(wanted, after, limit)
-        table = schema.assets
-        before = select(table.c.number).where(table.c.id == after).scalar_subquery()
-        words = " & ".join(f"{word}:*" for word in re.findall(r"[^\W_]+", wanted.text))
-        found = text("number IN (SELECT rowid FROM words WHERE text @@ to_tsquery('simple', :w))")
+        number, id = schema.assets.c.number, schema.assets.c.id
+        after_number = self._db.scalar(select(number).where(id == after)) or 0
+        nearby = after_number + NEARBY
+        found = self._found(wanted, _words(wanted).where(_between(after_number, nearby)), limit)
+        if len(found) < limit:
+            every = _words(wanted).cte("every").prefix_with("MATERIALIZED")
+            beyond = select(every).where(every.c.rowid > nearby)
+            found += self._found(wanted, beyond, limit - len(found))
+        return found
+
+    def _found(self, wanted: AssetFilter, numbers: Select[tuple[int]], limit: int) -> list[Asset]:
+        """The first assets of some numbers that meet the conditions beside the words."""
+        assets, given = schema.assets, numbers.subquery()
         query = (
-            select(*table.c[1:])
-            .where(*_also(wanted), found.bindparams(w=words))
-            .where(table.c.number > func.coalesce(before, 0))
-            .order_by(table.c.number)
+            select(*assets.c[1:])
+            .join(given, given.c.rowid == assets.c.number)
+            .where(*_also(wanted))
+            .order_by(given.c.rowid)
             .limit(limit)
         )
         return [rows.asset(row) for row in self._db.execute(query)]
+
+
+_WORDS = table("words", column("rowid", BigInteger), column("text"))
+
+
+def _words(wanted: AssetFilter) -> Select[tuple[int]]:
+    """The numbers of assets with words that begin as is asked."""
+    words = " & ".join(f"{word}:*" for word in re.findall(r"[^\W_]+", wanted.text or ""))
+    asked = func.to_tsquery(literal_column("'simple'"), words)
+    return select(_WORDS.c.rowid).where(_WORDS.c.text.bool_op("@@")(asked))
+
+
+def _between(after: int, upto: int) -> ColumnElement[bool]:
+    return (_WORDS.c.rowid > after) & (_WORDS.c.rowid <= upto)
 
 
 def _also(wanted: AssetFilter) -> Iterator[ColumnElement[bool]]:

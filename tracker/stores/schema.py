@@ -109,7 +109,7 @@ beliefs = Table(
     Column("col", Integer),
     Column("site", Text),
     Column("since", BIG),  # null of one that only seems to arrive
-    Index("beliefs_place", "row", "col"),
+    Index("beliefs_place", "row", "col", postgresql_include=["asset"]),
     Index("beliefs_site", "site", "asset"),
     Index("beliefs_stay", "site", "since", "asset"),
     sqlite_with_rowid=False,
