@@ -19,7 +19,7 @@ INDEX = {
     "up": Entry(RUN, "run:up", "Run broker, gateway and API in one process."),
     "demo": Entry(RUN, "demo:demo", "Show a small world at work, and some answers."),
     "gateway": Entry(RUN, "run:gateway", "Run a gateway alone: broker to database."),
-    "worker": Entry(RUN, "run:worker", "Run a worker alone: it tells InfluxDB."),
+    "worker": Entry(RUN, "run:worker", "Run a worker alone: what happens by itself."),
     "api": Entry(RUN, "run:api", "Run the API alone."),
     "replay": Entry(RUN, "replay:replay", "Publish a recording as its devices would have."),
     "assets": Entry(ASK, "ask:assets", "List assets, and where each was seen."),

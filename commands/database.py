@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from commands.asking import opened
-from commands.influx import opened_series
+from commands.influx import needed_series
 from commands.settings import load_settings, shown
 from commands.show import (
     AsJson,
@@ -222,7 +222,7 @@ def verify(
     """
     settings = load_settings()
     store = settings.store(must_exist=True)
-    series = opened_series(settings) if influx else None
+    series = needed_series(settings) if influx else None
     with store.reading() as reader, progress_bar("Refolding") as progress:
         report = audit(reader, progress)
         now = settings.make_clock().now()

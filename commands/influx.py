@@ -56,7 +56,7 @@ def influx_rebuild(as_json: AsJson = False) -> None:
     store = settings.store(must_exist=True)
     with progress_bar("Telling") as progress:
         try:
-            done = rebuild(store, opened_series(settings), settings.make_clock().now(), progress)
+            done = rebuild(store, needed_series(settings), settings.make_clock().now(), progress)
         except SeriesUnavailable as error:
             raise UserError(f"{error}; run it again: nothing is told twice") from None
     refused = len(done.refused)
@@ -84,10 +84,16 @@ def influx_off() -> None:
     out.print("InfluxDB is told no more; unset RETOUR_INFLUX_URL for worker and API")
 
 
-def opened_series(settings: Settings) -> Series:
-    """The time-series store of the settings, which must be usable."""
+def opened_series(settings: Settings) -> Series | None:
+    """The time-series store of the settings, if there is one: it must be usable."""
     series = settings.series()
-    if series is None:
+    if series is not None:
+        series.check()
+    return series
+
+
+def needed_series(settings: Settings) -> Series:
+    """The same; UserError where there is none."""
+    if (series := opened_series(settings)) is None:
         raise UserError("RETOUR_INFLUX_URL is not set; try http://127.0.0.1:8086")
-    series.check()
     return series

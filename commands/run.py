@@ -19,8 +19,9 @@ from commands.settings import Settings, load_settings
 from commands.show import UserError, out
 from gateway.decoders import decode_again
 from gateway.projection import Projection
+from gateway.retention import Retention
 from gateway.running import Beside, Parts, Running, embedded_gateway
-from gateway.worker import Worker
+from gateway.worker import Job, Worker
 from tracker.clocks import Clock
 from tracker.ports import Series, SeriesUnavailable, Store
 
@@ -28,7 +29,7 @@ log = structlog.get_logger()
 
 
 def up() -> None:
-    """Run gateway, API and, with an InfluxDB, worker in one process, until interrupted.
+    """Run gateway, worker and API in one process, from the settings, until interrupted.
 
     Example: RETOUR_API_PORT=8080 retour up
     """
@@ -41,8 +42,8 @@ def up() -> None:
     with ExitStack() as running:
         url, gateway = running.enter_context(broker_and_gateway(settings, parts, stopped.set))
         health = [gateway.health]
-        if series is not None:
-            worker = make_worker(series, parts.store, parts.clock)
+        if jobs := worker_jobs(settings, series, parts.store, parts.clock):
+            worker = Worker(jobs, parts.clock)
             running.enter_context(Beside(worker, stopped.set, "worker"))
             health.append(worker.health)
         app = make_app(
@@ -123,26 +124,40 @@ def gateway(
 
 
 def worker() -> None:
-    """Run a worker alone: it tells InfluxDB what waits for it. Any number may run. It answers
-    /metrics and /health on RETOUR_METRICS_PORT, where one is set.
+    """Run a worker alone: it tells InfluxDB what waits for it, and gives up the log's oldest part.
+    Any number may run. It answers /metrics and /health on RETOUR_METRICS_PORT, where one is set.
 
     Example: RETOUR_INFLUX_URL=http://127.0.0.1:8086 retour worker
     """
     settings = load_settings()
     configure_log(settings.log_level)
-    store = settings.store()
-    running = make_worker(opened_series(settings), store, settings.make_clock())
+    store, clock = settings.store(), settings.make_clock()
+    jobs = worker_jobs(settings, opened_series(settings), store, clock)
+    if not jobs:
+        raise UserError(
+            "there is nothing for a worker to do: neither RETOUR_INFLUX_URL nor "
+            "RETOUR_RETENTION_DAYS is set"
+        )
+    running = Worker(jobs, clock)
     on_stop(running.stop)
     with serving_metrics(settings.metrics_host, settings.metrics_port, running.health):
         running.run(lambda: log.info("worker ready"))
 
 
-def make_worker(series: Series, store: Store, clock: Clock) -> Worker:
-    """A worker with all that there is to do. UserError where the database tells nothing."""
-    with store.reading() as reader:
-        if not reader.projected():
-            raise UserError("the database tells no time-series store: run `retour influx setup`")
-    return Worker([Projection(store, series, clock)], clock)
+def worker_jobs(settings: Settings, series: Series | None, store: Store, clock: Clock) -> list[Job]:
+    """What there is to do with no message arriving. UserError where the database does not know
+    of the time-series store."""
+    jobs: list[Job] = []
+    if series is not None:
+        with store.reading() as reader:
+            if not reader.projected():
+                raise UserError(
+                    "the database tells no time-series store: run `retour influx setup`"
+                )
+        jobs.append(Projection(store, series, clock))
+    if settings.retention_days:
+        jobs.append(Retention(store, settings.retention_days, clock))
+    return jobs
 
 
 def api() -> None:

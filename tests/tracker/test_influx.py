@@ -388,6 +388,28 @@ def test_a_wrong_setting_is_told_in_one_line(store, new_influx, run, change, sai
 
 
 @on_sqlite
+def test_a_worker_with_nothing_to_do_is_refused(store, new_influx, run):
+    code, _, err = ended(run("worker"))
+    assert (code, err.count("\n")) == (1, 1)
+    assert "nothing for a worker to do" in err
+
+
+@on_sqlite
+def test_a_worker_has_the_log_give_up_what_is_old(store, clock, log, make, run):
+    log(make.fix(), ago=100 * DAY)
+    log(make.fix())
+    with store.writing() as tx:  # the first was recorded long ago as well
+        tx._db.exec_driver_sql(f"UPDATE log SET recorded = at WHERE at < {clock.now() - DAY}")
+    worker = run("worker", RETOUR_RETENTION_DAYS="30")
+    assert "worker ready" in worker.stderr.readline()
+    assert "the log gave up its oldest part" in worker.stderr.readline()
+    worker.terminate()
+    assert ended(worker)[0] == 0
+    with store.reading() as reader:
+        assert reader.counts()["log"] == 1
+
+
+@on_sqlite
 def test_a_worker_of_a_database_that_tells_nothing_is_refused(store, new_influx, run):
     with store.writing() as tx:
         project(tx, False, Act("test", 0, 0))

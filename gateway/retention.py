@@ -1,0 +1,37 @@
+"""Retention: once a day the log gives up what it has kept long enough."""
+
+from __future__ import annotations
+
+import structlog
+
+from tracker.audit import Act
+from tracker.clocks import Clock
+from tracker.ports import Store
+from tracker.times import iso
+from tracker.trim import retain
+
+EVERY_S = 86_400.0
+
+log = structlog.get_logger()
+
+
+class Retention:
+    """A worker's job. Any number of workers may do it on one store."""
+
+    def __init__(self, store: Store, days: int, clock: Clock) -> None:
+        self._store = store
+        self._days = days
+        self._clock = clock
+
+    def turn(self) -> float:
+        """Give up what is old enough; in how many seconds to look again."""
+        act = Act("retention", self._clock.now(), self._clock.wall())
+        with self._store.writing() as tx:
+            done = retain(tx, self._days, act)
+        if done.rows and done.edge is not None:
+            log.info("the log gave up its oldest part", rows=done.rows, begins=iso(done.edge))
+        return EVERY_S
+
+    def health(self) -> tuple[str, ...]:
+        """Nothing: what it cannot do today it does tomorrow."""
+        return ()
