@@ -205,12 +205,13 @@ class World:
         return self.database.rows(sql)
 
     def command(self, *words, **settings):
-        """What a command on this database prints as JSON."""
+        """What a command on this database, or the one of the settings, prints as JSON."""
         env = {k: v for k, v in os.environ.items() if not k.startswith("RETOUR_")}
+        env["RETOUR_DATABASE"] = self.database.url
         env |= {f"RETOUR_{name.upper()}": str(value) for name, value in settings.items()}
         done = subprocess.run(
             [sys.executable, "-m", "retour", *words, "--json"],
-            env=env | {"RETOUR_DATABASE": self.database.url},
+            env=env,
             capture_output=True,
             timeout=WITHIN_S,
         )
