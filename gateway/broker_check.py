@@ -55,8 +55,8 @@ def dangers(said: Said, expiry_s: int) -> list[str]:
         )
     if (window := said.get("ReceiveMaximum", 65_535)) < WINDOW_AT_LEAST:
         found.append(
-            f"it has {window} messages under way at a time, which is slow; allow 1000 "
-            "(Mosquitto: max_inflight_messages)"
+            f"it takes {window} messages from us at a time; Mosquitto sends us no more either, "
+            "which is slow: allow 1000 there (max_inflight_messages)"
         )
     if (size := said.get("MaximumPacketSize", PACKET_BYTES)) < PACKET_BYTES:
         found.append(
