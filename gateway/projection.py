@@ -20,7 +20,7 @@ from tracker.ports import Points, Series, SeriesUnavailable, Store
 from tracker.telling import DAY_MS, REFUSED, TOPIC, tell
 
 LINES_AT_ONCE = 20_000  # taken from the queue
-TAKEN_FOR_MS = 120_000  # then another worker may take them: longer than writing ever takes
+TAKEN_FOR_MS = 30_000  # then another worker may take them: longer than writing usually takes
 GATHER_S = 0.5  # between two looks: many small transactions would be in the gateway's way
 RETRY_S = (0.5, 1, 2, 5, 10, 30)
 HOUR_MS = 3_600_000

@@ -13,6 +13,7 @@ from commands.soak.schedule import Planned, Step, plan, steps
 from commands.soak.victims import faults_of
 from commands.soak.world import LIVES_ON, World, running_world
 from tracker.ports import Store
+from tracker.telling import differences
 from tracker.verify import verify
 
 LOOK_EVERY_S = 0.2
@@ -84,7 +85,8 @@ def kept(figures: dict[str, Any]) -> bool:
     """Whether the promise was kept, and memory flat."""
     grown = figures["memory_last_third_mb"] - figures["memory_first_third_mb"]
     sound = figures["verify"] == "sound" and not figures["lost"] and not figures["doubled"]
-    return sound and not figures["pending"] and bool(grown <= GROWTH_AT_MOST_MB)
+    told = not figures["pending"] and not figures["influx_differences"]
+    return sound and told and bool(grown <= GROWTH_AT_MOST_MB)
 
 
 def _faulty(planned: Sequence[Planned]) -> dict[str, float]:
@@ -109,15 +111,17 @@ def _take(step: Step, tell: Callable[[str], None]) -> None:
 
 
 def _drain(world: World, started: float, watch: Watch) -> float:
-    """Wait until everything has a receipt, and say how long that took (s). Devices connect again
-    now and then, for what a broker has lost they send again at once only then."""
-    begun = time.monotonic()
+    """Wait until everything has a receipt and InfluxDB was told all of it, and say how long that
+    took (s). Devices connect again now and then, for what a broker has lost they send again at
+    once only then."""
+    begun = now = time.monotonic()
     drop_at = begun + DROP_EVERY_S
-    while world.fleet.pending() and (now := time.monotonic()) < begun + DRAIN_WITHIN_S:
+    while now < begun + DRAIN_WITHIN_S and (world.fleet.pending() or _untold(world.store)):
         if now > drop_at:
             world.devices_to_broker.drop()
             drop_at = now + DROP_EVERY_S
         _until(now + LOOK_EVERY_S, started, watch)
+        now = time.monotonic()
     return round(time.monotonic() - begun, 1)
 
 
@@ -134,6 +138,7 @@ def _account(world: World) -> dict[str, Any]:
     with world.store.reading() as reader:
         report = verify(reader)
         rows = reader.counts()
+        untold = differences(reader, world.series, time.time_ns() // 1_000_000)
     return {
         "sent": fleet.sent(),
         "receipted": fleet.receipted(),
@@ -141,6 +146,7 @@ def _account(world: World) -> dict[str, Any]:
         "stored": stored,
         "lost": lost,
         "doubled": report.duplicates,
+        "influx_differences": len(untold) + _untold(world.store),
         "dead_letters": rows["dead_letters"],
         "quarantined": rows["quarantine"],
         "verify": "sound" if report.sound else "broken",
@@ -150,3 +156,9 @@ def _account(world: World) -> dict[str, Any]:
 def _held(store: Store) -> dict[tuple[str, str], set[int]]:
     with store.reading() as reader:
         return {boot: set(numbers) for boot, numbers in reader.kept()}
+
+
+def _untold(store: Store) -> int:
+    """How many points wait for InfluxDB."""
+    with store.reading() as reader:
+        return reader.backlog().lines

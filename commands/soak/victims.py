@@ -42,6 +42,9 @@ def faults_of(world: World, chance: random.Random) -> list[Fault]:
     faults += ended("broker", world.broker)
     faults += network("devices to broker", world.devices_to_broker)
     faults += network("gateways to broker", world.gateways_to_broker)
+    faults += ended("InfluxDB", world.influx)
+    faults += frozen("InfluxDB", world.influx)
+    faults += network("workers to InfluxDB", world.workers_to_influx)
     if world.postgresql is not None:
         # SIGTERM would have it wait until everybody has left.
         faults += ended("database", world.postgresql, signal.SIGINT)

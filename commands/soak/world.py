@@ -11,11 +11,17 @@ from commands.soak.fleet import SoakFleet, register
 from commands.soak.processes import Command
 from gateway.mosquitto import Mosquitto, free_port
 from gateway.proxy import Proxy
+from tracker.audit import Act
+from tracker.ports import Store
+from tracker.project import project
+from tracker.stores.influx import Influx, InfluxAt
+from tracker.stores.influx_setup import set_up
+from tracker.stores.local_influx import LocalInflux
 from tracker.stores.local_postgresql import LocalPostgresql
 from tracker.stores.postgresql import PostgresqlStore
 from tracker.stores.sqlite import SqliteStore
 
-GATEWAYS = 3
+GATEWAYS, WORKERS = 3, 2
 LIVES_ON = "gateway 1"  # it is never ended, for its memory is looked at
 DATABASE = "soak"
 PERSISTENT = ("persistence true", "autosave_interval 1")
@@ -30,6 +36,9 @@ class World:
     broker: Mosquitto
     devices_to_broker: Proxy
     gateways_to_broker: Proxy
+    influx: LocalInflux
+    series: Influx
+    workers_to_influx: Proxy
     commands: dict[str, Command]
     fleet: SoakFleet
     file: Path | None = None
@@ -60,9 +69,16 @@ def running_world(folder: Path, *, postgresql: bool) -> Iterator[World]:
             url = f"postgresql://postgres@127.0.0.1:{to_database.port}/{DATABASE}"
         stack.callback(store.close)
         register(store)
+        influx = stack.enter_context(LocalInflux(free_port()))
+        workers_to_influx = stack.enter_context(Proxy(influx.port))
+        series = _set_up(influx, store)
+        stack.callback(series.close)
         commands = {
             f"gateway {n}": _gateway(n, folder, gateways_to_broker, url)
             for n in range(1, GATEWAYS + 1)
+        } | {
+            f"worker {n}": _worker(n, folder, series.at, workers_to_influx, url)
+            for n in range(1, WORKERS + 1)
         }
         for command in commands.values():
             stack.callback(command.stop)
@@ -75,6 +91,9 @@ def running_world(folder: Path, *, postgresql: bool) -> Iterator[World]:
             broker=broker,
             devices_to_broker=devices_to_broker,
             gateways_to_broker=gateways_to_broker,
+            influx=influx,
+            series=series,
+            workers_to_influx=workers_to_influx,
             commands=commands,
             fleet=fleet,
             file=None if server else file,
@@ -92,3 +111,23 @@ def _gateway(number: int, folder: Path, network: Proxy, database: str) -> Comman
         "RETOUR_LOG_LEVEL": "warning",
     }
     return Command(["gateway"], settings, folder / f"gateway-{number}.log")
+
+
+def _set_up(influx: LocalInflux, store: Store) -> Influx:
+    """InfluxDB as `retour influx setup` makes it."""
+    at = influx.at("soak")
+    with store.writing() as tx:
+        project(tx, True, Act("soak", 0, 0))
+    return Influx(at._replace(token=set_up(at, 0, 0)))
+
+
+def _worker(number: int, folder: Path, at: InfluxAt, network: Proxy, database: str) -> Command:
+    settings = {
+        "RETOUR_DATABASE": database,
+        "RETOUR_INFLUX_URL": f"http://127.0.0.1:{network.port}",
+        "RETOUR_INFLUX_ORG": at.org,
+        "RETOUR_INFLUX_BUCKET": at.bucket,
+        "RETOUR_INFLUX_TOKEN": at.token,
+        "RETOUR_LOG_LEVEL": "warning",
+    }
+    return Command(["worker"], settings, folder / f"worker-{number}.log")

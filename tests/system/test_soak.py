@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tracker.stores.local_influx import influxd_binary
 from tracker.stores.local_postgresql import postgresql_folder
 
 WITHIN_S = 400
@@ -13,6 +14,7 @@ WITHIN_S = 400
 
 @pytest.mark.parametrize(("store", "minutes"), [("postgresql", 0.6), ("sqlite", 0.4)])
 def test_a_short_soak_keeps_the_promise(mosquitto_installed, require, store, minutes):
+    require(influxd_binary(), "InfluxDB 2 (tests/build-influxd builds one)")
     if store == "postgresql":
         require(postgresql_folder(), "PostgreSQL (Debian: apt install postgresql)")
     words = ["bench", "soak", "--minutes", str(minutes), "--seed", "7", "--store", store]

@@ -87,10 +87,10 @@ class LocalInflux:
             token=self.TOKEN,
         )
 
-    def send(self, with_signal: signal.Signals) -> None:
+    def send_signal(self, number: signal.Signals) -> None:
         """Send it a signal, like SIGSTOP."""
         assert self._process is not None
-        self._process.send_signal(with_signal)
+        self._process.send_signal(number)
 
     def stop(self, with_signal: signal.Signals = signal.SIGTERM) -> None:
         """End it and wait for it; its data stays."""
