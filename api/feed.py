@@ -92,18 +92,26 @@ def start(reader: Reader, text: str | None) -> Position:
     asked = Position.parse(text)
     if asked.log > newest.log or asked.journal > newest.journal:
         raise BadCursor(f"the event {asked} has not happened yet: the newest is {newest}")
-    oldest = reader.logged_after(0, 1)
+    oldest = reader.logged_after(0, newest.log, 1)
     if reader.edge() is not None and (not oldest or asked.log < oldest[0][0] - 1):
         raise BadCursor(f"the log no longer holds what came after {asked}: begin without an id")
     return asked
 
 
-def page_after(after: Position, reader: Reader) -> Page:
-    """The page that begins after a position."""
-    rows = _of_some(reader.logged_after(after.log, ROWS))
+def page_after(after: Position, newest: Position, reader: Reader) -> Page:
+    """The page that begins after a position. `newest` was asked before, in another transaction:
+    of the log nothing up to it is still to come."""
+    found = reader.logged_after(after.log, newest.log, ROWS)
+    rows = _of_some(found)
     lines = reader.journal_after(after.journal, LINES)
-    # The log is shorter than it was where its newest rows were late, and have been given up.
-    log = rows[-1][0] if rows else min(after.log, reader.newest()[0])
+    if rows and (len(rows) < len(found) or len(rows) == ROWS):
+        log = rows[-1][0]
+    elif newest.log >= after.log:
+        log = newest.log
+    else:
+        # Another process knew more than this one; or the log is shorter than it was, where its
+        # newest rows were late, and have been given up.
+        log = min(after.log, reader.newest()[0])
     told = [*_moved(reader, rows, after.journal), *_written(reader, lines, log)]
     end = Position(log, lines[-1].number if lines else after.journal)
     return Page(_with_classes(reader, told), end)
@@ -244,7 +252,7 @@ class Feed:
             return None
         task = self._pages.get(position)
         if task is None:
-            reading = self._reading(partial(page_after, position))
+            reading = self._reading(partial(page_after, position, self._newest))
             task = self._pages[position] = asyncio.create_task(reading)
             if len(self._pages) > PAGES_KEPT:
                 self._pages.popitem(last=False)

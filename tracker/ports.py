@@ -305,11 +305,13 @@ class Reader(Protocol):
     def journal_after(self, number: int, limit: int) -> list[Line]:
         """Lines of the journal after a number, in the order in which they were written."""
 
-    def logged_after(self, number: int, limit: int) -> list[tuple[int, bytes, str, int]]:
-        """What came into the log after a row number: its number, key, subject and event time."""
+    def logged_after(self, number: int, upto: int, limit: int) -> list[tuple[int, bytes, str, int]]:
+        """What came into the log after a row number, up to and at another one: its number, key,
+        subject and event time."""
 
     def newest(self) -> tuple[int, int]:
-        """The newest numbers of the log and of the journal."""
+        """The newest numbers of the log and of the journal. To a transaction that begins after
+        this was asked, nothing up to them is still to come."""
 
     def bound_at(self, subject: str, at: int) -> list[str]:
         """The assets that a subject told about at an event time."""

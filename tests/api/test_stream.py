@@ -343,7 +343,7 @@ def test_however_it_is_paged_and_cut_off_all_is_told_once(
 
 def page_of(world: Any, position: feed.Position) -> feed.Page:
     with world.store.reading() as reader:
-        return feed.page_after(position, reader)
+        return feed.page_after(position, feed.Position(*reader.newest()), reader)
 
 
 @pytest.mark.parametrize(
@@ -470,8 +470,8 @@ def test_what_many_ask_for_is_looked_up_once(
     looked_up = []
     look_up = feed.page_after
 
-    def counted(after: feed.Position, reader: Any) -> feed.Page:
-        page = look_up(after, reader)
+    def counted(after: feed.Position, newest: feed.Position, reader: Any) -> feed.Page:
+        page = look_up(after, newest, reader)
         looked_up.extend([after] if page.events else [])
         return page
 
@@ -491,11 +491,11 @@ def test_who_has_read_more_than_was_known_to_be_there_hears_what_comes_then(
     """What came between the look for news and the reading of the page was read with it."""
     look_up = feed.page_after
 
-    def with_another(after: feed.Position, reader: Any) -> feed.Page:
+    def with_another(after: feed.Position, _: feed.Position, reader: Any) -> feed.Page:
         monkeypatch.setattr(feed, "page_after", look_up)
         fleet.tell("d1", 0, (NOON, Fix(51.0, 4.0)))
         with fleet.store.reading() as later:
-            return look_up(after, later)
+            return look_up(after, feed.Position(*later.newest()), later)
 
     async def listened() -> None:
         news: feed.Feed = app.state.feed

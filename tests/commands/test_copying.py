@@ -76,7 +76,7 @@ def answers(store):
             queries.inside_now(tx, "depot", "", 100),
             (tx.layout().sites(), tx.layout().readers(), tx.layout().revision),
             tx.journal_after(0, 1_000),
-            tx.logged_after(0, 1_000),
+            tx.logged_after(0, 1_000, 1_000),
             tx.newest(),
             verify(tx),
         )

@@ -145,9 +145,10 @@ class TestLog:
             tx.append(rows[:1], 0)
             tx.append(rows[1:2], 0)
         with store.reading() as tx:
-            (number, *first), (newest, *second) = tx.logged_after(0, 10)
+            (number, *first), (newest, *second) = tx.logged_after(0, 2**62, 10)
             assert [first, second] == [[row.key, row.subject, row.at] for row in rows[:2]]
-            assert tx.logged_after(number, 10) == [(newest, *second)]
+            assert tx.logged_after(number, newest, 10) == [(newest, *second)]
+            assert [row[0] for row in tx.logged_after(0, number, 10)] == [number]
             assert tx.newest()[0] == newest
 
     def test_digests_are_those_of_logged_keys(self, store, rows):

@@ -195,11 +195,11 @@ class LogReads(sql.Speaks):
             for row in self._db.execute(query)
         ]
 
-    def logged_after(self, number: int, limit: int) -> list[tuple[int, bytes, str, int]]:
+    def logged_after(self, number: int, upto: int, limit: int) -> list[tuple[int, bytes, str, int]]:
         log = schema.log
         query = (
             select(log.c.id, log.c.key, log.c.subject, log.c.at)
-            .where(log.c.id > number)
+            .where(log.c.id > number, log.c.id <= upto)
             .order_by(log.c.id)
             .limit(limit)
         )

@@ -23,7 +23,6 @@ from sqlalchemy import (
     literal_column,
     select,
     table,
-    text,
 )
 
 from tracker.fold import Belief, Entry
@@ -37,14 +36,19 @@ from tracker.stores.postgresql_arrays import array
 from tracker.stores.reader import SqlReader
 from tracker.stores.writer import SqlWriter
 
-# Numbers are given before the commit, so a lower one may appear after a higher one. What is
-# older than every running transaction cannot be overtaken any more.
-SETTLED = text("age(xmin) > age(pg_snapshot_xmin(pg_current_snapshot())::xid)")
-
-
+# Numbers are given before the commit, so a lower one may appear after a higher one. Whoever is
+# about to be given some holds, until its commit, a lock whose key tells the last one given then:
+# -1 - number. All other locks have keys above zero.
+GIVEN = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS number FROM log_id_seq"
+HOLD = f"SELECT pg_advisory_xact_lock_shared(-1 - number) FROM ({GIVEN}) AS given"
+HELD = """
+    SELECT min(-1 - (classid::bigint << 32 | objid::bigint)) FROM pg_locks
+    WHERE locktype = 'advisory' AND objsubid = 1 AND classid::bigint >= 2147483648
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
 JOURNAL_LOCK = 0x5E71
 NEARBY = 20_000  # assets that are gone through for a page before the index of words is asked:
 # it gathers all that fit before it gives the first
+AT_ONCE = 1_000
 
 
 class PostgresqlReader(SqlReader):
@@ -56,16 +60,13 @@ class PostgresqlReader(SqlReader):
             if newest is not None:
                 yield LogSpan((number + 1) * SPAN_MS, newest)
 
-    def logged_after(self, number: int, limit: int) -> list[tuple[int, bytes, str, int]]:
-        log = schema.log
-        query = select(log.c.id, log.c.key, log.c.subject, log.c.at)
-        settled = query.where(log.c.id > number, SETTLED).order_by(log.c.id).limit(limit)
-        return [tuple(row) for row in self._db.execute(settled)]
-
     def newest(self) -> tuple[int, int]:
-        log = schema.log
-        query = select(log.c.id).where(SETTLED).order_by(log.c.id.desc()).limit(1)
-        return self._db.scalar(query) or 0, super().newest()[1]
+        # In this order: of a number given before the first look, the second sees the lock, or
+        # it is decided. What is told may go back a little, where somebody was slow to take its
+        # lock; what was told before is decided all the same.
+        given: int = self._db.exec_driver_sql(GIVEN).scalar_one()
+        held: int | None = self._db.exec_driver_sql(HELD).scalar_one()
+        return given if held is None else min(given, held), super().newest()[1]
 
     def assets(self, wanted: AssetFilter, after: str, limit: int) -> list[Asset]:
         if wanted.text is None:
@@ -73,24 +74,26 @@ class PostgresqlReader(SqlReader):
         number, id = schema.assets.c.number, schema.assets.c.id
         after_number = self._db.scalar(select(number).where(id == after)) or 0
         nearby = after_number + NEARBY
-        found = self._found(wanted, _words(wanted).where(_between(after_number, nearby)), limit)
+        rowid, fitting = _WORDS.c.rowid, _words(wanted)
+        near = fitting.where(rowid > after_number, rowid <= nearby)
+        found = self._found(wanted, number.in_(near), limit)
         if len(found) < limit:
-            every = _words(wanted).cte("every").prefix_with("MATERIALIZED")
-            beyond = select(every).where(every.c.rowid > nearby)
-            found += self._found(wanted, beyond, limit - len(found))
+            # With the plus they are not gone through in order.
+            beyond = fitting.where(rowid + 0 > nearby).order_by(rowid + 0)
+            numbers = self._db.scalars(beyond).all()
+            for first in range(0, len(numbers), AT_ONCE):
+                some = number == func.any(list(numbers[first : first + AT_ONCE]))
+                found += self._found(wanted, some, limit - len(found))
+                if len(found) == limit:
+                    break
         return found
 
-    def _found(self, wanted: AssetFilter, numbers: Select[tuple[int]], limit: int) -> list[Asset]:
-        """The first assets of some numbers that meet the conditions beside the words."""
-        assets, given = schema.assets, numbers.subquery()
-        query = (
-            select(*assets.c[1:])
-            .join(given, given.c.rowid == assets.c.number)
-            .where(*_also(wanted))
-            .order_by(given.c.rowid)
-            .limit(limit)
-        )
-        return [rows.asset(row) for row in self._db.execute(query)]
+    def _found(self, wanted: AssetFilter, here: ColumnElement[bool], limit: int) -> list[Asset]:
+        """The first of some assets that meet the conditions beside the words."""
+        assets = schema.assets
+        query = select(*assets.c[1:]).where(here, *_also(wanted))
+        first = query.order_by(assets.c.number).limit(limit)
+        return [rows.asset(row) for row in self._db.execute(first)]
 
 
 _WORDS = table("words", column("rowid", BigInteger), column("text"))
@@ -101,10 +104,6 @@ def _words(wanted: AssetFilter) -> Select[tuple[int]]:
     words = " & ".join(f"{word}:*" for word in re.findall(r"[^\W_]+", wanted.text or ""))
     asked = func.to_tsquery(literal_column("'simple'"), words)
     return select(_WORDS.c.rowid).where(_WORDS.c.text.bool_op("@@")(asked))
-
-
-def _between(after: int, upto: int) -> ColumnElement[bool]:
-    return (_WORDS.c.rowid > after) & (_WORDS.c.rowid <= upto)
 
 
 def _also(wanted: AssetFilter) -> Iterator[ColumnElement[bool]]:
@@ -143,6 +142,7 @@ class PostgresqlWriter(PostgresqlReader, SqlWriter):
         self._partitions.ensure((o.stamp for o in ordered), self._cache.partitions)
         if not ordered:
             return {}
+        self._db.exec_driver_sql(HOLD)
         new = self._sql.many(
             self._db,
             self._sql.append,
