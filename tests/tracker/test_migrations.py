@@ -4,6 +4,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 from alembic import command
 from sqlalchemy import create_engine, text
@@ -12,7 +13,7 @@ from tracker.fold import Belief
 from tracker.geofence import Box
 from tracker.model import Asset, Binding, Device
 from tracker.places import Reader, Standing
-from tracker.ports import AssetFilter
+from tracker.ports import AssetFilter, StoreRefused
 from tracker.stores import rows, upgrade
 from tracker.stores.postgresql import PostgresqlStore
 from tracker.stores.sqlite import SqliteStore
@@ -186,3 +187,38 @@ def test_snapshots_keep_their_counts(at_0004):
     with closing(store), store.writing() as tx:
         tx.shift_snapshots("A1", Moment(0, ""), 2, None)
         assert tx.snapshots("A1") == [Belief("A1", 252, NOW, "00", None, None)]
+
+
+def shape(url):
+    """Columns and indexes of a PostgreSQL database."""
+    with psycopg.connect(url) as db:
+        columns = (
+            "SELECT table_name, column_name, data_type, is_nullable, collation_name"
+            " FROM information_schema.columns WHERE table_schema = 'public'"
+            " AND NOT table_name ~ '^log_[0-9]' ORDER BY 1, 2"  # no partitions
+        )
+        indexes = (
+            "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'"
+            " AND NOT tablename ~ '^log_[0-9]' ORDER BY 1"
+        )
+        return db.execute(columns).fetchall(), db.execute(indexes).fetchall()
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("revision", sorted(upgrade._revisions())[:-1])
+def test_postgresql_is_upgraded_from_every_older_revision(
+    new_postgresql, database_of, make, revision
+):
+    url = new_postgresql("template0")
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        command.upgrade(upgrade._config(connection), revision)
+    engine.dispose()
+    with pytest.raises(StoreRefused, match=f"at revision {revision}.*run `retour db upgrade`"):
+        PostgresqlStore(url)
+    with closing(PostgresqlStore(url, migrate=True)) as store:
+        db = database_of(store)
+        db.register("trk-1", asset="A1")
+        assert db.record(make.message(make.fix())).stored == 1
+        assert db.ask(verify).sound
+    assert shape(url) == shape(new_postgresql())

@@ -1,0 +1,134 @@
+"""Other transactions in the way of a batch, on a real PostgreSQL: it is recorded again as a whole,
+then in halves, and takes effect once."""
+
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import psycopg
+import pytest
+
+from gateway.decoders import DECODERS, decoder_of
+from gateway.ingest import CONTENDED_TRIES, Ingest
+from tests.gateway.test_ingest import NOW, POLICY, TOPIC, delivery
+from tracker.model import Asset, Device
+from tracker.ports import StoreContended
+from tracker.registry import bind_device, register_asset, register_device
+from tracker.stores import postgresql
+from tracker.stores.postgresql import PostgresqlStore
+from tracker.verify import verify
+
+pytestmark = pytest.mark.system
+WITHIN_S = 60
+DEVICE = "SELECT FROM devices WHERE id = %s FOR UPDATE"
+ASSET = "SELECT FROM assets WHERE id = %s FOR UPDATE"
+WAITING = "SELECT FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
+
+
+@pytest.fixture
+def url(new_postgresql):
+    return new_postgresql()
+
+
+@pytest.fixture
+def store(url):
+    """The trackers trk-1 to trk-9, each on an asset of its number."""
+    with closing(PostgresqlStore(url)) as made:
+        with made.writing() as tx:
+            for n in range(1, 10):
+                register_device(tx, Device(f"trk-{n}", "tracker"), POLICY)
+                register_asset(tx, Asset(f"A{n}"))
+                bind_device(tx, f"A{n}", f"trk-{n}")
+        yield made
+
+
+@pytest.fixture
+def other(url):
+    """A transaction of somebody else."""
+    with psycopg.connect(url) as connection:
+        yield connection
+
+
+@pytest.fixture
+def tried():
+    """How often each message was decoded, so tried."""
+    return Counter()
+
+
+@pytest.fixture
+def ingest(store, tried):
+    def decode(topic, payload, received):
+        message = decoder_of(topic)(topic, payload, received)
+        tried[message.device] += 1
+        return message
+
+    return Ingest(store, POLICY, dict.fromkeys(DECODERS, decode))
+
+
+def batch():
+    """A fix of each tracker."""
+    fix = [{"at": NOW, "fix": {"lat": 50.0, "lon": 4.0, "acc": 8.0}}]
+    topics = (TOPIC.replace("trk-1", f"trk-{n}") for n in range(1, 10))
+    return [delivery(0, topic=topic, events=fix) for topic in topics]
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + WITHIN_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def is_somebody_waiting(url):
+    with psycopg.connect(url) as db:
+        return db.execute(WAITING, (db.info.dbname,)).fetchone() is not None
+
+
+def stored(store):
+    with store.reading() as tx:
+        assert verify(tx).sound
+        assert tx.counts()["dead_letters"] == 0
+        return tx.counts()["log"]
+
+
+def test_a_deadlock_is_tried_again_as_a_whole(url, store, other, ingest, tried):
+    """We hold the devices and want an asset, somebody else the other way round."""
+    other.execute("SET deadlock_timeout = '1min'")  # so it is ours that is given up
+    other.execute(ASSET, ("A5",))
+    with ThreadPoolExecutor(1) as thread:
+        receipts = thread.submit(ingest, batch())
+        wait_until(lambda: is_somebody_waiting(url))
+        other.execute(DEVICE, ("trk-7",))
+        other.commit()
+        assert len(receipts.result(WITHIN_S)) == 9
+    assert set(tried.values()) == {2}
+    assert stored(store) == 9
+
+
+def test_a_lock_that_is_held_for_a_while_is_waited_for(
+    url, store, other, ingest, tried, monkeypatch
+):
+    monkeypatch.setattr(postgresql, "LOCK_WAIT", "200ms")
+    other.execute(DEVICE, ("trk-1",))
+    with ThreadPoolExecutor(1) as thread:
+        receipts = thread.submit(ingest, batch())
+        wait_until(lambda: tried["trk-1"] == 3)
+        other.commit()
+        assert len(receipts.result(WITHIN_S)) == 9
+    assert set(tried.values()) <= {3, 4}
+    assert stored(store) == 9
+
+
+def test_a_lock_that_is_held_for_long_stops_what_needs_it_alone(
+    store, other, ingest, tried, monkeypatch
+):
+    monkeypatch.setattr(postgresql, "LOCK_WAIT", "20ms")
+    other.execute(DEVICE, ("trk-9",))
+    with pytest.raises(StoreContended):
+        ingest(batch())
+    assert tried["trk-9"] == 5 * CONTENDED_TRIES  # of 9 messages, 5, 3, 2, and alone
+    assert stored(store) == 8
+    other.commit()
+    assert len(ingest(batch())) == 9
+    assert stored(store) == 9
