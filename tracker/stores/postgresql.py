@@ -151,9 +151,10 @@ def _engine(url: URL) -> Engine:
             "connect_timeout": CONNECT_WITHIN_S,
             "application_name": "retour",
             **ALIVE,
-            # A plan for any box or any page is a bad one for most; to compile one takes longer
-            # than to follow it.
-            "options": "-c plan_cache_mode=force_custom_plan -c jit=off",
+            # A plan for any box or any page is a bad one for most; to compile one, or to start
+            # workers for it, takes longer than to follow it.
+            "options": "-c plan_cache_mode=force_custom_plan -c jit=off"
+            " -c max_parallel_workers_per_gather=0",
         },
         max_overflow=CONNECTIONS,
         pool_pre_ping=True,
