@@ -6,10 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ENDS_WITHIN_S = 30.0
+RESTARTED_AFTER_S = 5.0
 
 
 class Command:
@@ -24,12 +26,14 @@ class Command:
         }
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
+        self._started = -RESTARTED_AFTER_S
         self.ended_by_itself = 0
 
     def start(self) -> None:
         """Start it; what runs already is left alone."""
         if self._process is not None and self._process.poll() is None:
             return
+        self._started = time.monotonic()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603
                 self._words,
@@ -40,8 +44,10 @@ class Command:
             )
 
     def tend(self) -> None:
-        """Start it again if it has ended by itself."""
-        if self._process is not None and self._process.poll() is not None:
+        """Start it again if it has ended by itself; after a while where it does so at once."""
+        if self._process is None or self._process.poll() is None:
+            return
+        if time.monotonic() - self._started > RESTARTED_AFTER_S:
             self.ended_by_itself += 1
             self.start()
 
