@@ -112,6 +112,10 @@ class Caller:
         """The domain's time."""
         return self._backend.clock.now()
 
+    def wall(self) -> int:
+        """Real time."""
+        return self._backend.clock.wall()
+
     def _admit(self, reader: Reader, scope: str) -> None:
         key = _in_force(self._backend, reader, self._secret)
         self._request.state.key = key.id  # for the log

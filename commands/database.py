@@ -225,7 +225,7 @@ def verify(
     series = needed_series(settings) if influx else None
     with store.reading() as reader, progress_bar("Refolding") as progress:
         report = audit(reader, progress)
-        now = settings.make_clock().now()
+        now = settings.make_clock().wall()
         lacking = differences(reader, series, now) if series is not None else []
     if as_json:
         compared = {} if series is None else {"influx_differences": len(lacking)}

@@ -12,15 +12,18 @@ from tracker.ports import Series, SeriesUnavailable
 from tracker.project import project
 from tracker.telling import rebuild
 
-Days = Annotated[int, typer.Option(min=0, help="Keep points so many days; 0: for ever.")]
-CoarseDays = Annotated[int, typer.Option(min=0, help="The same for one an hour.")]
+Days = Annotated[
+    int | None,
+    typer.Option(min=0, help="Keep points so many days; 0: for ever; left out: as it is."),
+]
+CoarseDays = Annotated[int | None, typer.Option(min=0, help="The same for one an hour.")]
 
 group = typer.Typer(no_args_is_help=True, help="InfluxDB, the time-series store.")
 
 
 @group.command("setup")
 def influx_setup(
-    keep_days: Days = 0, keep_coarse_days: CoarseDays = 0, as_json: AsJson = False
+    keep_days: Days = None, keep_coarse_days: CoarseDays = None, as_json: AsJson = False
 ) -> None:
     """Make buckets, the task for coarser points and a token with the least rights, where they
     are missing; from then on InfluxDB is told of what is logged.
@@ -56,7 +59,7 @@ def influx_rebuild(as_json: AsJson = False) -> None:
     store = settings.store(must_exist=True)
     with progress_bar("Telling") as progress:
         try:
-            done = rebuild(store, needed_series(settings), settings.make_clock().now(), progress)
+            done = rebuild(store, needed_series(settings), settings.make_clock().wall(), progress)
         except SeriesUnavailable as error:
             raise UserError(f"{error}; run it again: nothing is told twice") from None
     refused = len(done.refused)
@@ -67,7 +70,11 @@ def influx_rebuild(as_json: AsJson = False) -> None:
         if done.expired:
             out.print(f"{count(done.expired, 'point')} left out: older than the bucket keeps")
         for line, reason in done.refused[:10]:
-            out.print(f"refused: {line[:200].decode()}: {reason}", markup=False, highlight=False)
+            out.print(
+                f"refused: {line[:200].decode(errors='replace')}: {reason}",
+                markup=False,
+                highlight=False,
+            )
     if refused:
         raise UserError(f"InfluxDB has refused {count(refused, 'point')}")
 

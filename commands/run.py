@@ -17,6 +17,7 @@ from commands.metrics import serving_metrics
 from commands.process import calm_the_collector, configure_log, on_stop, stop_signal
 from commands.settings import Settings, load_settings
 from commands.show import UserError, out
+from gateway.coarsening import Coarsening
 from gateway.decoders import decode_again
 from gateway.projection import Projection
 from gateway.retention import Retention
@@ -154,7 +155,7 @@ def worker_jobs(settings: Settings, series: Series | None, store: Store, clock: 
                 raise UserError(
                     "the database tells no time-series store: run `retour influx setup`"
                 )
-        jobs.append(Projection(store, series, clock))
+        jobs += [Projection(store, series, clock), Coarsening(store, series, clock)]
     if settings.retention_days:
         jobs.append(Retention(store, settings.retention_days, clock))
     return jobs

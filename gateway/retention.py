@@ -8,7 +8,7 @@ from tracker.audit import Act
 from tracker.clocks import Clock
 from tracker.ports import Store
 from tracker.times import iso
-from tracker.trim import retain
+from tracker.trim import edge_due, retain
 
 EVERY_S = 86_400.0
 
@@ -26,6 +26,9 @@ class Retention:
     def turn(self) -> float:
         """Give up what is old enough; in how many seconds to look again."""
         act = Act("retention", self._clock.now(), self._clock.wall())
+        with self._store.reading() as reader:  # to look for it takes long, and is in nobody's way
+            if edge_due(reader, self._days, act.now) is None:
+                return EVERY_S
         with self._store.writing() as tx:
             done = retain(tx, self._days, act)
         if done.rows and done.edge is not None:

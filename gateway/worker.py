@@ -37,6 +37,7 @@ class Worker:
         self._due = [0.0] * len(jobs)
         self._stopped = threading.Event()
         self._store_error = ""
+        self._failed: dict[str, str] = {}
 
     def run(self, ready: Callable[[], None] = lambda: None) -> None:
         """Do every job when it is due, until `stop`. `ready` is called once, at the start."""
@@ -56,6 +57,7 @@ class Worker:
     def health(self) -> tuple[str, ...]:
         """What keeps the worker from its work, in words; nothing where all is well."""
         problems = [problem for job in self._jobs for problem in job.health()]
+        problems += self._failed.values()
         return (*problems, self._store_error) if self._store_error else tuple(problems)
 
     def _turn(self, job: Job) -> float:
@@ -66,8 +68,11 @@ class Worker:
                 log.error("the database does not answer the worker", error=str(error))
             self._store_error = f"the worker cannot use the database: {error}"
             return STORE_RETRY_S
-        except Exception:
-            log.exception("a job of the worker failed", job=type(job).__name__)
+        except Exception as error:
+            name = type(job).__name__
+            log.exception("a job of the worker failed", job=name)
+            self._failed[name] = f"the worker's {name.lower()} fails: {error}"
             return FAILED_RETRY_S
+        self._failed.pop(type(job).__name__, None)
         self._store_error = ""
         return wait

@@ -19,6 +19,7 @@ NS_A_MS = 1_000_000
 FIX, READ, SENSOR = "fix", "read", "sensor"  # the measurements
 TEXT, TRUTH = ".text", ".true"  # the ends of the names of fields that hold no numbers
 
+_ENDS = {"text", "true", "sum", "count", "min", "max"}
 _SORTED = orjson.OPT_SORT_KEYS
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f%\\]")
 _SERIES = re.compile(rb"(\w+),\w+=((?:\\.|[^ ,])*)")
@@ -42,6 +43,18 @@ def as_tag(text: str) -> str:
     ('crate 5', '50%25', 'a%5C')
     """
     return _UNSAFE.sub(lambda found: f"%{ord(found[0]):02X}", text)
+
+
+def as_field(name: str) -> str:
+    """A name as that of a field. InfluxDB drops one called `time`, and some ends are ours.
+
+    >>> as_field("temperature"), as_field("time"), as_field("status.text")
+    ('temperature', '%74ime', 'status%2Etext')
+    """
+    if name == "time":
+        return "%74ime"
+    begin, dot, end = as_tag(name).rpartition(".")
+    return f"{begin}%2E{end}" if dot and end in _ENDS else f"{begin}{dot}{end}"
 
 
 def line(o: Observation, number: int) -> bytes | None:
@@ -102,7 +115,7 @@ def _values(values: Mapping[str, Any]) -> Iterator[str]:
     for name, value in values.items():
         if value is None or not name:
             continue
-        field = _escaped(as_tag(name))
+        field = _escaped(as_field(name))
         if isinstance(value, bool):
             yield f"{field}{TRUTH}={'true' if value else 'false'}"
         elif isinstance(value, int | float):

@@ -83,6 +83,15 @@ class Backlog(NamedTuple):
     since: int | None
 
 
+class LateDay(NamedTuple):
+    """A series ("": all) and an epoch day whose coarser points are to be made again, for points
+    came late; how often that was `noted`."""
+
+    series: str
+    day: int
+    noted: int
+
+
 class Vital(NamedTuple):
     """What a device last reported of itself, like its battery, as text, at an event time."""
 
@@ -319,17 +328,20 @@ class Reader(Protocol):
     def projected(self) -> bool:
         """Whether a time-series store is to be told of what is logged."""
 
+    def behind(self) -> int | None:
+        """Since when (epoch ms) the oldest waits of what that store has not been told yet."""
+
     def backlog(self) -> Backlog:
-        """What that store has not been told yet."""
+        """All that it has not been told yet."""
 
     def queued_lines(self) -> Iterator[bytes]:
         """Every line that waits for it."""
 
     def letters_about(self, topic: str) -> Iterator[bytes]:
-        """The payloads of all dead letters of a topic."""
+        """The payloads of all dead letters of a topic that are kept whole."""
 
-    def to_coarsen(self, limit: int) -> list[tuple[str, int]]:
-        """Series and days (epoch days) whose coarser points are to be made again, by day."""
+    def to_coarsen(self, after: int, limit: int) -> list[LateDay]:
+        """Of which series and days coarser points are to be made again, by day, after a day."""
 
     def numbered(self, after: int, limit: int) -> list[tuple[int, Observation]]:
         """Rows of the log with their numbers, in the order of these, after a number."""
@@ -508,8 +520,8 @@ class Writer(Reader, Protocol):
     def coarsen(self, days: Iterable[tuple[str, int]]) -> None:
         """Note series and days (epoch days) whose coarser points are to be made again."""
 
-    def coarsened(self, days: Iterable[tuple[str, int]]) -> None:
-        """Forget some of these."""
+    def coarsened(self, days: Iterable[LateDay]) -> None:
+        """Forget some of these, but for those that were noted again meanwhile."""
 
     def add_key(self, key: ApiKey) -> None: ...
 
@@ -544,8 +556,8 @@ class Series(Protocol):
     def oldest(self, now: int) -> int | None:
         """The event time before which it keeps coarser points alone; None: it keeps all."""
 
-    def coarsen(self, day: int, series: str | None) -> None:
-        """Make the coarser points of an epoch day again, of one series or of all."""
+    def coarsen(self, since: int, until: int, series: str | None) -> None:
+        """Make the coarser points of whole hours (epoch ms) again, of one series or of all."""
 
     def history(
         self,
@@ -583,5 +595,5 @@ class Series(Protocol):
     ) -> list[Sums]:
         """What their numbers come to in windows of `every` milliseconds, the first so many."""
 
-    def counts(self, now: int) -> Mapping[tuple[str, int], int]:
-        """How many points it has, by series (see `tracker.points.series_of`) and epoch day."""
+    def counts(self, day: int) -> Mapping[str, int]:
+        """How many points it has of an epoch day, by series (see `tracker.points.series_of`)."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from operator import add
 from typing import NamedTuple
 
-from tracker.model import Binding
+from tracker.letters import dead_letter
+from tracker.model import Binding, DeadLetter
 from tracker.points import as_tag, at_of, line, series_of
 from tracker.ports import LinesRefused, Reader, Series, Store
 
@@ -15,6 +17,9 @@ ROWS_AT_ONCE = 20_000
 DAY_MS = 86_400_000
 REFUSED = "series_refused"
 TOPIC = "points"  # of its dead letters, which came in no message
+TOO_OLD = "retention policy"  # what InfluxDB says of a point that it would not keep
+DETAIL_AT_MOST = 1_000
+ALL_SERIES = ""
 
 SeriesDay = tuple[str, int]
 """A series (see `tracker.points.series_of`) and an epoch day."""
@@ -47,7 +52,9 @@ def tell(series: Series, lines: Sequence[bytes], now: int) -> Told:
     refused: list[tuple[bytes, str]] = []
     for start in range(0, len(kept), LINES_IN_REQUEST):
         refused += _write(series, kept[start : start + LINES_IN_REQUEST])
-    return Told(len(kept) - len(refused), len(lines) - len(kept), refused)
+    bad = [(one, why) for one, why in refused if TOO_OLD not in why]
+    told = len(kept) - len(refused)
+    return Told(told, len(lines) - told - len(bad), bad)
 
 
 def _write(series: Series, lines: Sequence[bytes]) -> Iterator[tuple[bytes, str]]:
@@ -63,15 +70,25 @@ def _write(series: Series, lines: Sequence[bytes]) -> Iterator[tuple[bytes, str]
         yield from _write(series, lines[half:])
 
 
+def refusals(told: Told, now: int) -> list[DeadLetter]:
+    """What was refused, to be kept with the reason."""
+    return [
+        # InfluxDB quotes what it refuses: any length, and NUL, which PostgreSQL cannot hold.
+        dead_letter(TOPIC, one, now, REFUSED, why.replace("\0", "\\0")[:DETAIL_AT_MOST])
+        for one, why in told.refused
+    ]
+
+
 def rebuild(
     store: Store,
     series: Series,
     now: int,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Told:
-    """Tell all of the log again: the same points, for what is there already. `progress` is told
-    rows done and rows in all. Raises SeriesUnavailable."""
-    told, expired, refused = 0, 0, list[tuple[bytes, str]]()
+    """Tell all of the log again: the same points, for what is there already. Coarser points are
+    made again by a worker; what is refused is in the dead letters, the first of it in the answer.
+    `progress` is told rows done and rows in all. Raises SeriesUnavailable."""
+    whole = Told(0, 0, [])
     with store.reading() as reader:
         rows = reader.counts()["log"]
     after = done = 0
@@ -79,27 +96,38 @@ def rebuild(
         with store.reading() as reader:
             page = reader.numbered(after, ROWS_AT_ONCE)
         if not page:
-            return Told(told, expired, refused)
+            return whole
         lines = [one for number, row in page if (one := line(row, number))]
         some = tell(series, lines, now)
-        told, expired, refused = told + some.told, expired + some.expired, refused + some.refused
+        with store.recording() as tx:
+            tx.dead_letter(refusals(some, now))
+            tx.coarsen(sorted({(ALL_SERIES, at_of(one) // DAY_MS) for one in lines}))
+        whole = Told(*map(add, whole, some))
         after, done = page[-1][0], done + len(page)
         progress(done, rows)
 
 
 def differences(reader: Reader, series: Series, now: int) -> list[Difference]:
     """Where the store does not hold what the log does, but for what waits to be told and what
-    it has refused. Days that either does not hold whole are left out. Raises SeriesUnavailable."""
+    it has refused. Days that either does not hold whole are left out; of today more is no
+    difference, for it may have been told since. Raises SeriesUnavailable."""
     expected = _logged(reader)
     expected.subtract(map(_day_of, reader.queued_lines()))
     expected.subtract(map(_day_of, reader.letters_about(TOPIC)))
-    told = series.counts(now)
     begins = max((t for t in (reader.edge(), series.oldest(now)) if t is not None), default=None)
-    bindings = list(reader.every_binding())
+    found = []
+    for day in sorted({day for _, day in expected}):
+        if begins is not None and day * DAY_MS < begins:
+            continue
+        told = series.counts(day)
+        logged = {one: count for (one, at), count in expected.items() if at == day}
+        for one in sorted(logged.keys() | told.keys()):
+            more = told.get(one, 0) - logged.get(one, 0)
+            if more < 0 or (more > 0 and day < now // DAY_MS):
+                found.append((one, day, logged.get(one, 0), told.get(one, 0)))
+    bindings = list(reader.every_binding()) if found else []
     return [
-        Difference(*key, _assets(bindings, *key), expected[key], told.get(key, 0))
-        for key in sorted(expected.keys() | told.keys())
-        if expected[key] != told.get(key, 0) and (begins is None or key[1] * DAY_MS >= begins)
+        Difference(one, day, _assets(bindings, one, day), *counts) for one, day, *counts in found
     ]
 
 

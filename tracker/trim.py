@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from tracker.audit import Act, audited
 from tracker.fold import Belief
-from tracker.ports import Writer
+from tracker.ports import Reader, Writer
 from tracker.refold import refresh, rerun
 from tracker.registry import Conflict
 from tracker.stamps import DAY
@@ -77,14 +77,20 @@ def retain(
     edge is the end of the newest one that goes: so none goes before an older one, and none
     before it is over. What came for before the present edge keeps no span from going, for it has
     no effect."""
-    before, edge = tx.edge(), None
-    for span in tx.log_spans():
+    edge = edge_due(tx, days, act.now)
+    return Trimmed(tx.edge(), 0, 0) if edge is None else trim(tx, edge, act, progress)
+
+
+def edge_due(reader: Reader, days: int, now: int) -> int | None:
+    """Where the log would begin then; None where nothing would go."""
+    before, edge = reader.edge(), None
+    for span in reader.log_spans():
         if before is not None and span.end <= before:
             continue
-        if span.end > act.now or span.newest >= act.now - days * DAY:
+        if span.end > now or span.newest >= now - days * DAY:
             break
         edge = span.end
-    return Trimmed(before, 0, 0) if edge is None else trim(tx, edge, act, progress)
+    return edge
 
 
 def _at(tx: Writer, belief: Belief, edge: int) -> Belief | None:

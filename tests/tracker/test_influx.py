@@ -12,16 +12,19 @@ from itertools import count
 
 import pytest
 
+from gateway.coarsening import Coarsening
 from gateway.mosquitto import free_port
 from gateway.projection import Projection
 from tracker.audit import Act
 from tracker.clocks import SystemClock
 from tracker.model import Asset, Binding, Device
+from tracker.ports import SeriesUnavailable
 from tracker.project import project
 from tracker.record import record
 from tracker.registry import bind_device, register_asset, register_device
 from tracker.stamps import StampPolicy
 from tracker.stores.influx import Influx
+from tracker.stores.influx_setup import set_up
 from tracker.stores.local_influx import LocalInflux
 from tracker.stores.postgresql import PostgresqlStore
 from tracker.stores.sqlite import SqliteStore
@@ -86,7 +89,7 @@ def tell_all(projection, store, within=60):
     pauses = []
     while waiting(store):
         assert time.monotonic() < deadline, f"{waiting(store)} still wait"
-        if pause := projection.turn():
+        if (pause := projection.turn()) and waiting(store):
             pauses.append(pause)
             time.sleep(pause)
     return pauses
@@ -102,6 +105,19 @@ def missing(store, series, clock):
         return differences(reader, series, clock.now())
 
 
+def told_in(series, clock, days=45):
+    """How many points there are of the last days."""
+    today = clock.now() // DAY
+    return sum(n for day in range(today - days, today + 1) for n in series.counts(day).values())
+
+
+def coarsen_all(store, series, clock):
+    job = Coarsening(store, series, clock)
+    while job.turn() == 0:
+        pass
+    assert job.health() == ()
+
+
 def dead(store):
     with store.reading() as reader:
         return [letter for _, letter in reader.dead_letters(None, 1_000)]
@@ -115,7 +131,7 @@ def test_everything_logged_is_told_once(store, series, clock, log, make):
     assert len(missing(store, series, clock)) == 0  # what waits is not missing
     assert tell_all(Projection(store, series, clock), store) == []
     assert missing(store, series, clock) == []
-    assert sum(series.counts(clock.now()).values()) == 93
+    assert told_in(series, clock) == 93
 
 
 def test_what_is_told_again_is_the_same_point(store, series, clock, log, make):
@@ -169,8 +185,6 @@ def test_an_outage_loses_nothing(store, clock, log, make):
 
 
 def set_up_at(server, bucket="retour"):
-    from tracker.stores.influx_setup import set_up
-
     at = server.at(bucket)
     return at._replace(token=set_up(at, 0, 0))
 
@@ -232,16 +246,16 @@ def test_9_a_server_that_asks_to_wait_is_obeyed(store, clock, log, make, new_inf
 
 
 def test_10_one_bad_row_among_many_is_a_dead_letter(store, series, clock, log, make):
-    log(make.sensor(a="text"))  # a field of texts, `a.text`
-    tell_all(Projection(store, series, clock), store)
+    somebody = f'sensor,device=x,kind=sensor bad="a text" {clock.now() * 1_000_000}'
+    series.write([somebody.encode()])  # so that a number is refused
     for n in range(500):
-        log(make.sensor(**{"a.text" if n == 250 else "b": 1}))
+        log(make.sensor(**{"bad" if n == 250 else "good": 1}))
     tell_all(Projection(store, series, clock), store)
     (letter,) = dead(store)
     assert letter.reason == REFUSED
     assert "field type conflict" in letter.detail
     assert letter.payload.startswith(b"sensor,device=trk-1")
-    assert sum(series.counts(clock.now()).values()) == 500
+    assert told_in(series, clock) == 500
     assert missing(store, series, clock) == []
 
 
@@ -253,7 +267,7 @@ def test_what_is_older_than_the_bucket_keeps_is_counted_not_sent(
     log(make.fix(), make.fix(), ago=5 * DAY)
     tell_all(Projection(store, series, clock), store)
     assert dead(store) == []
-    assert sum(series.counts(clock.now()).values()) == 1
+    assert told_in(series, clock) == 1
     assert missing(store, series, clock) == []
     assert rebuild(store, series, clock.now()).expired == 2
     series.close()
@@ -264,17 +278,106 @@ def test_late_values_reach_the_coarser_points(store, series, clock, log, make):
     for n in range(5):
         log(make.sensor(temperature=n), make.fix(lat=50 + n), ago=3 * DAY - n * 60_000)
     tell_all(projection, store)
-    while projection.turn() == 0:
-        pass
+    coarsen_all(store, series, clock)
     bindings, now = [Binding("A1", "trk-1")], clock.now()
     raw = series.sums(bindings, "temperature", HOUR, now, None, None, 100)
     assert sum(one.n for one in raw) == 5
     places = list(series.history(bindings, now, every=HOUR))
-    series._kept_ms, series._checked = DAY, time.monotonic()  # as if only they were left
+    series._kept_ms, series._checked = DAY, time.monotonic()  # as if only coarse ones were left
     assert series.sums(bindings, "temperature", HOUR, now, None, None, 100) == raw
     assert [(o.at, o.what) for o in series.history(bindings, now)] == [
         (o.at, o.what) for o in places
     ]
+
+
+def test_a_rebuild_makes_the_coarser_points_as_well(store, series, clock, log, make):
+    log(make.sensor(temperature=1), make.sensor(temperature=2), ago=3 * DAY)
+    rebuild(store, series, clock.now())
+    coarsen_all(store, series, clock)
+    series._kept_ms, series._checked = DAY, time.monotonic()
+    bindings, now = [Binding("A1", "trk-1")], clock.now()
+    (found,) = series.sums(bindings, "temperature", 5 * DAY, now, None, None, 100)
+    assert (found.n, found.total) == (2, 3)
+
+
+def test_what_comes_late_again_while_it_is_made_is_made_again(store, series, clock, log, make):
+    log(make.sensor(temperature=1), ago=3 * DAY)
+    projection = Projection(store, series, clock)
+    tell_all(projection, store)
+    with store.reading() as reader:
+        (noted,) = reader.to_coarsen(0, 10)
+    log(make.sensor(temperature=2), ago=3 * DAY)
+    tell_all(projection, store)
+    with store.writing() as tx:
+        tx.coarsened([noted])
+        (again,) = tx.to_coarsen(0, 10)
+        tx.coarsened([again])
+        assert tx.to_coarsen(0, 10) == []
+
+
+def test_a_day_of_many_late_series_is_made_hour_by_hour(store, series, clock, log, make):
+    with store.writing() as tx:
+        for n in range(30):
+            register_device(tx, Device(f"many-{n}", "tracker"), StampPolicy())
+    for n in range(30):
+        log(make.sensor(temperature=n), ago=3 * DAY, device=f"many-{n}")
+    tell_all(Projection(store, series, clock), store)
+    coarsen_all(store, series, clock)
+    series._kept_ms, series._checked = DAY, time.monotonic()
+    for n in (0, 29):
+        bindings = [Binding("A1", f"many-{n}")]
+        (found,) = series.sums(bindings, "temperature", 5 * DAY, clock.now(), None, None, 9)
+        assert (found.n, found.total) == (1, n)
+
+
+def test_a_poisoned_point_stops_nothing(store, clock, log, make, new_influx, monkeypatch):
+    series = Influx(new_influx())
+    poisoned = b'sensor,device=trk-1,kind=sensor x.text="a\0b" -9300000000000000000'
+    log(make.fix())
+    with store.writing() as tx:
+        tx.queue_points([poisoned], clock.now())
+    tell_all(Projection(store, series, clock), store)
+    (letter,) = dead(store)
+    assert letter.reason == REFUSED
+    assert "\0" not in letter.detail
+    assert told_in(series, clock) == 1
+    series.close()
+
+
+@pytest.mark.parametrize("name", ["time", "a.text", "a.sum", "x.true", "_value", "a.b", ".count"])
+def test_any_name_is_told_and_asked_for_as_it_is(series, log, make, store, clock, name):
+    log(make.sensor(**{name: 1.5}), make.sensor(a="text"), make.sensor(x=True))
+    tell_all(Projection(store, series, clock), store)
+    assert dead(store) == []
+    bindings = [Binding("A1", "trk-1")]
+    assert [v.value for v in series.values(bindings, name, clock.now())] == [1.5]
+    assert [v.value for v in series.values(bindings, "a", clock.now())] == ["text"]
+
+
+def test_whatever_is_asked_has_an_answer_or_a_known_error(series, clock):
+    bindings = [Binding("A1", "trk-1")]
+    for since, until in ((9_300_000_000_000, None), (None, -9_300_000_000_000), (10**14, 10**15)):
+        assert list(series.history(bindings, clock.now(), since, until)) == []
+    with pytest.raises(SeriesUnavailable):
+        series.sums(bindings, "t", 0, clock.now(), None, None, 1)
+
+
+def test_set_up_again_changes_nothing_and_mends_what_is_gone(influx_server):
+    admin = influx_server.at(f"again-{time.monotonic_ns()}")
+    token = set_up(admin, 90, 365)
+    assert set_up(admin) == token
+    series = Influx(admin)
+    series.check()
+    assert series.oldest(100 * DAY) == 10 * DAY
+    for days in (1, 3, 200):
+        set_up(admin, days)
+    bucket = series.client.buckets_api().find_bucket_by_name(admin.bucket)
+    series.client.buckets_api().delete_bucket(bucket)
+    renewed = Influx(admin._replace(token=set_up(admin)))
+    renewed.check()
+    renewed.write([b"fix,device=a lat=1.0 1"])
+    for one in (series, renewed):
+        one.close()
 
 
 @pytest.fixture
@@ -335,7 +438,7 @@ def test_workers_may_die_and_share(store, series, clock, log, make, run):
         told = [ended(worker) for worker in workers]
     assert [code for code, _, _ in told[1:]] == [0, 0], told
     assert missing(store, series, clock) == []
-    assert sum(series.counts(clock.now()).values()) == 2_000
+    assert told_in(series, clock) == 2_000
 
 
 def test_set_up_told_again_and_verified_by_commands(store, influx_server, log, make, run):

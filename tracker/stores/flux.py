@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tracker.points import FIX, NS_A_MS, READ, SENSOR, TEXT, TRUTH, as_tag
+from tracker.points import FIX, NS_A_MS, READ, SENSOR, TEXT, TRUTH, as_field
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
@@ -23,8 +23,8 @@ def text(value: str) -> str:
 
 def within(bucket: str, since_ns: int | None, until_ns: int | None) -> str:
     """What a bucket holds of a period (None: open)."""
-    start = EARLIEST_NS if since_ns is None else max(since_ns, EARLIEST_NS)
-    stop = LATEST_NS if until_ns is None else min(until_ns, LATEST_NS)
+    start = EARLIEST_NS if since_ns is None else min(max(since_ns, EARLIEST_NS), LATEST_NS - 1)
+    stop = LATEST_NS if until_ns is None else max(min(until_ns, LATEST_NS), start + 1)
     return f"from(bucket: {text(bucket)}) |> range(start: time(v: {start}), stop: time(v: {stop}))"
 
 
@@ -53,7 +53,7 @@ def rows(limit: int, needed: str) -> str:
 
 def values(name: str, limit: int) -> str:
     """The first values of a name, of any type, their time as `ns`."""
-    fields = " or ".join(f"r._field == {text(as_tag(name) + end)}" for end in ("", TEXT, TRUTH))
+    fields = " or ".join(f"r._field == {text(as_field(name) + end)}" for end in ("", TEXT, TRUTH))
     return f" |> filter(fn: (r) => {fields}) |> limit(n: {limit}){_NS}"
 
 
@@ -67,7 +67,7 @@ _TYPES = 'import "types"\n'
 
 def sums(source: str, name: str, every_ms: int, limit: int) -> str:
     """Of a field's numbers in the first windows: sum, count, least and greatest."""
-    field = f" |> filter(fn: (r) => r._field == {text(as_tag(name))}){_NUMBERS}"
+    field = f" |> filter(fn: (r) => r._field == {text(as_field(name))}){_NUMBERS}"
     return f"{_TYPES}data = {source}{field}\n" + "".join(
         f"data{_windows(every_ms, fn)}{_first(limit, part)}" for part, fn in SUMS.items()
     )
@@ -76,7 +76,7 @@ def sums(source: str, name: str, every_ms: int, limit: int) -> str:
 def coarse_sums(source: str, name: str, every_ms: int, limit: int) -> str:
     """The same from the coarser points."""
     return f"data = {source}\n" + "".join(
-        f"data |> filter(fn: (r) => r._field == {text(f'{as_tag(name)}.{part}')})"
+        f"data |> filter(fn: (r) => r._field == {text(f'{as_field(name)}.{part}')})"
         f"{_windows(every_ms, fn)}{_first(limit, part)}"
         for part, fn in {**SUMS, "count": "sum"}.items()
     )
@@ -121,10 +121,9 @@ def task(name: str, bucket: str, coarse: str) -> str:
     return coarsening(source, coarse, head)
 
 
-def of_day(bucket: str, day: int, series: str | None) -> str:
-    """What a bucket holds of an epoch day, and of a series (see `tracker.points.series_of`)."""
-    start = day * DAY_MS * NS_A_MS
-    source = within(bucket, start, start + DAY_MS * NS_A_MS)
+def of_period(bucket: str, since: int, until: int, series: str | None) -> str:
+    """What a bucket holds of a period (ms), and of a series (see `tracker.points.series_of`)."""
+    source = within(bucket, since * NS_A_MS, until * NS_A_MS)
     if series is None:
         return source
     measurement, _, id = series.partition("/")

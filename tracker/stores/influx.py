@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from heapq import merge
@@ -9,6 +10,7 @@ from math import inf
 from time import monotonic
 from typing import Any, NamedTuple
 
+from influxdb_client.client.flux_csv_parser import FluxCsvParserException, FluxQueryException
 from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
@@ -22,9 +24,11 @@ from tracker.telemetry import Sums, Value, added
 from tracker.whereabouts import Moment
 
 TIMEOUT_MS = 20_000
+ASKING_TIMEOUT_MS = 5_000  # whoever asks waits; the log may answer instead
 REFUSED = (400, 413, 422)
 CHECK_AGAIN_S = 600.0  # how long the bucket keeps points can be changed
 RAW_ROWS = 10_000  # at most in one answer of InfluxDB
+csv.field_size_limit(2**24)  # of an answer; by default texts of 128 KiB are too long
 SETUP = "run `retour influx setup`"
 
 
@@ -47,8 +51,9 @@ class Influx:
 
     def __init__(self, at: InfluxAt) -> None:
         self.at = at
-        self.client = InfluxDBClient(
-            at.url, at.token, org=at.org, timeout=TIMEOUT_MS, enable_gzip=True
+        self.client, self._asking = (
+            InfluxDBClient(at.url, at.token, org=at.org, timeout=timeout, enable_gzip=True)
+            for timeout in (TIMEOUT_MS, ASKING_TIMEOUT_MS)
         )
         # Synchronous, for the default writer batches in the background and drops what it could
         # not deliver.
@@ -75,17 +80,21 @@ class Influx:
 
     def oldest(self, now: int) -> int | None:
         if monotonic() - self._checked > CHECK_AGAIN_S:
-            self.check()
+            try:
+                self.check()
+            except StoreRefused as error:
+                raise SeriesUnavailable(str(error), is_passing=False) from error
         return now - self._kept_ms if self._kept_ms else None
 
     def write(self, lines: Sequence[bytes]) -> None:
         with self.told():
             self._writer.write(self.at.bucket, record=b"\n".join(lines))
 
-    def coarsen(self, day: int, series: str | None) -> None:
-        source = flux.of_day(self.at.bucket, day, series)
-        with self.told():
-            self.client.query_api().query_raw(flux.coarsening(source, self.at.coarse_bucket))
+    def coarsen(self, since: int, until: int, series: str | None) -> None:
+        source = flux.of_period(self.at.bucket, since, until, series)
+        # Its answer is read for the errors that may stand in it.
+        for _ in self._rows(flux.coarsening(source, self.at.coarse_bucket), self.client):
+            pass
 
     def history(
         self,
@@ -158,15 +167,14 @@ class Influx:
                     found[sums.at] = added(found.get(sums.at), sums)
         return [found[at] for at in sorted(found)[:limit]]
 
-    def counts(self, now: int) -> dict[tuple[str, int], int]:
-        """How many points there are, by series and epoch day."""
-        oldest = self.oldest(now)
-        since = None if oldest is None else oldest * NS_A_MS
-        found: dict[tuple[str, int], int] = {}
-        for row in self._rows(flux.counts(flux.within(self.at.bucket, since, None))):
+    def counts(self, day: int) -> dict[str, int]:
+        start = day * flux.DAY_MS
+        source = flux.of_period(self.at.bucket, start, start + flux.DAY_MS, None)
+        found: dict[str, int] = {}
+        for row in self._rows(flux.counts(source), self.client):
             id = row["epc"] if row["_measurement"] == READ else row["device"]
-            key = (f"{row['_measurement']}/{id}", row["ns"] // NS_A_MS // flux.DAY_MS)
-            found[key] = found.get(key, 0) + row["_value"]
+            series = f"{row['_measurement']}/{id}"
+            found[series] = found.get(series, 0) + row["_value"]
         return found
 
     def _paged(self, query: str, period: _Period, now: int) -> Iterator[dict[str, Any]]:
@@ -194,10 +202,15 @@ class Influx:
         if not period.is_empty:
             yield self.at.bucket, period
 
-    def _rows(self, query: str) -> Iterator[dict[str, Any]]:
-        with self.told():
-            for record in self.client.query_api().query_stream(query):
-                yield record.values
+    def _rows(self, query: str, client: InfluxDBClient | None = None) -> Iterator[dict[str, Any]]:
+        """The rows of an answer. Whatever is wrong with a question, it is SeriesUnavailable."""
+        try:
+            with self.told():
+                for record in (client or self._asking).query_api().query_stream(query):
+                    yield record.values
+        except (LinesRefused, FluxQueryException, FluxCsvParserException, csv.Error) as error:
+            text = f"InfluxDB at {self.at.url} cannot answer: {error}"
+            raise SeriesUnavailable(text, is_passing=False) from error
 
     @contextmanager
     def told(self) -> Iterator[None]:
@@ -220,6 +233,7 @@ class Influx:
     def close(self) -> None:
         """Close all connections."""
         self.client.close()
+        self._asking.close()
 
 
 class _Period(NamedTuple):

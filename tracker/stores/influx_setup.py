@@ -11,17 +11,20 @@ from influxdb_client.domain.task_create_request import TaskCreateRequest
 from influxdb_client.domain.task_update_request import TaskUpdateRequest
 from influxdb_client.service.tasks_service import TasksService
 
-from tracker.ports import StoreRefused
+from tracker.ports import LinesRefused, StoreRefused
 from tracker.stores import flux
 from tracker.stores.influx import Influx, InfluxAt
 
 DAY_S = 86_400
 
 
-def set_up(admin: InfluxAt, keep_days: int, keep_coarse_days: int) -> str:
+def set_up(
+    admin: InfluxAt, keep_days: int | None = None, keep_coarse_days: int | None = None
+) -> str:
     """Make what Retour needs where it is missing, and return a token that may read and write its
     two buckets, and nothing else. `admin` holds a token that may make all that. Points are kept
-    for so many days, 0: for ever. Raises StoreRefused, SeriesUnavailable."""
+    for so many days, 0: for ever, None: as it is, at first for ever. Raises StoreRefused,
+    SeriesUnavailable."""
     influx = Influx(admin)
     try:
         with influx.told():
@@ -32,6 +35,8 @@ def set_up(admin: InfluxAt, keep_days: int, keep_coarse_days: int) -> str:
             ]
             _task(influx.client, organization, admin)
             return _token(influx.client, organization, f"retour {admin.bucket}", buckets)
+    except LinesRefused as error:
+        raise StoreRefused(f"InfluxDB refuses that: {error}") from error
     finally:
         influx.close()
 
@@ -43,17 +48,32 @@ def _organization(client: InfluxDBClient, name: str) -> str:
     return str(found[0].id)
 
 
-def _bucket(client: InfluxDBClient, organization: str, name: str, keep_days: int) -> str:
+def _bucket(client: InfluxDBClient, organization: str, name: str, keep_days: int | None) -> str:
     """The id of a bucket that keeps its points for so many days."""
     api = client.buckets_api()
-    rules = [BucketRetentionRules(type="expire", every_seconds=keep_days * DAY_S)]
+    rules = [
+        BucketRetentionRules(
+            type="expire",
+            every_seconds=(keep_days or 0) * DAY_S,
+            shard_group_duration_seconds=_shard_s(keep_days or 0),
+        )
+    ]
     found: Bucket | None = api.find_bucket_by_name(name)
+    if found is not None and keep_days is None:
+        return str(found.id)
     if found is None:
         made = api.create_bucket(bucket_name=name, org=organization, retention_rules=rules)
         return str(made.id)
     found.retention_rules = rules
     api.update_bucket(found)
     return str(found.id)
+
+
+def _shard_s(keep_days: int) -> int:
+    """How much time InfluxDB puts together, and deletes at once: what it would take by itself."""
+    if 0 < keep_days < 2:
+        return 3_600
+    return DAY_S if 0 < keep_days <= 180 else 7 * DAY_S
 
 
 def _task(client: InfluxDBClient, organization: str, at: InfluxAt) -> None:
@@ -72,7 +92,8 @@ def _token(client: InfluxDBClient, organization: str, description: str, buckets:
     """A token for some buckets; the same when asked again."""
     api = client.authorizations_api()
     for one in api.find_authorizations(org_id=organization):
-        if one.description == description and one.status == "active":
+        known = {permission.resource.id for permission in one.permissions}
+        if one.description == description and one.status == "active" and known == {*buckets}:
             return str(one.token)
     permissions = [
         Permission(action, PermissionResource(id=id, type="buckets", org_id=organization))

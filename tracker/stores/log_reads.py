@@ -57,7 +57,8 @@ class LogReads(sql.Speaks):
 
     def letters_about(self, topic: str) -> Iterator[bytes]:
         table = schema.dead_letters
-        found = self._db.scalars(select(table.c.payload).where(table.c.topic == topic))
+        whole = func.length(table.c.payload) == table.c.size
+        found = self._db.scalars(select(table.c.payload).where(table.c.topic == topic, whole))
         return (bytes(payload) for payload in found)
 
     def held_back(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy import Select, delete, func, insert, select, update
 
-from tracker.ports import Backlog, Points
+from tracker.ports import Backlog, LateDay, Points
 from tracker.stores import schema, sql
 from tracker.stores.cache import Cache
 
@@ -23,6 +23,12 @@ class PointReads(sql.Speaks):
     def projected(self) -> bool:
         return self._db.scalar(select(schema.projections.c.name)) is not None
 
+    def behind(self) -> int | None:
+        since: int | None = self._db.scalar(
+            select(_points.c.queued).order_by(_points.c.id).limit(1)
+        )
+        return since
+
     def backlog(self) -> Backlog:
         totals = select(
             func.count(), func.coalesce(func.sum(_points.c.lines), 0), func.min(_points.c.queued)
@@ -33,9 +39,9 @@ class PointReads(sql.Speaks):
         for body in self._db.scalars(select(_points.c.body)):
             yield from bytes(body).split(SEPARATOR)
 
-    def to_coarsen(self, limit: int) -> list[tuple[str, int]]:
-        query = select(_days).order_by(_days.c.day, _days.c.series).limit(limit)
-        return [(row.series, row.day) for row in self._db.execute(query)]
+    def to_coarsen(self, after: int, limit: int) -> list[LateDay]:
+        query = select(_days).where(_days.c.day > after).order_by(_days.c.day, _days.c.series)
+        return [LateDay(*row) for row in self._db.execute(query.limit(limit))]
 
 
 class PointWrites(PointReads):
@@ -86,7 +92,7 @@ class PointWrites(PointReads):
         self._db.execute(delete(_points).where(_points.c.id.in_(list(ids))))
 
     def coarsen(self, days: Iterable[tuple[str, int]]) -> None:
-        self._many(self._sql.add_coarsening, list(days))
+        self._many(self._sql.add_coarsening, [(*day, 1) for day in days])
 
-    def coarsened(self, days: Iterable[tuple[str, int]]) -> None:
+    def coarsened(self, days: Iterable[LateDay]) -> None:
         self._many(self._sql.forget_coarsening, list(days))

@@ -126,8 +126,8 @@ POSTGRESQL = Statements(
     "WHERE asset = ANY(ARRAY(SELECT json_array_elements_text(%s::json)))",
     beliefs="SELECT body FROM beliefs "
     "WHERE asset = ANY(ARRAY(SELECT json_array_elements_text(%s::json)))",
-    add_coarsening=_insert(schema.coarsenings),
+    add_coarsening=_upsert(schema.coarsenings, noted="coarsenings.noted + 1"),
     forget_coarsening=f"DELETE FROM coarsenings USING {_rows(list(schema.coarsenings.c))} "
-    "WHERE (coarsenings.series, coarsenings.day) = (v.series, v.day)",
+    "WHERE (coarsenings.series, coarsenings.day, coarsenings.noted) = (v.series, v.day, v.noted)",
     many=_many,
 )

@@ -240,6 +240,7 @@ coarsenings = Table(
     metadata,
     Column("series", Text, primary_key=True),
     Column("day", BIG, primary_key=True),
+    Column("noted", BIG, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -130,8 +130,10 @@ _OBSERVED = """
     WHERE EXISTS (SELECT 1 FROM log WHERE log.subject = json_each.value)"""
 _STALE = "SELECT asset, at FROM stale WHERE asset IN (SELECT value FROM json_each(?))"
 _BELIEFS = "SELECT body FROM beliefs WHERE asset IN (SELECT value FROM json_each(?))"
-_ADD_COARSENING = _insert(schema.coarsenings)
-_FORGET_COARSENING = "DELETE FROM coarsenings WHERE series = ? AND day = ?"
+_ADD_COARSENING = """
+    INSERT INTO coarsenings (series, day, noted) VALUES (?, ?, ?)
+    ON CONFLICT DO UPDATE SET noted = coarsenings.noted + 1"""
+_FORGET_COARSENING = "DELETE FROM coarsenings WHERE series = ? AND day = ? AND noted = ?"
 
 
 SQLITE = Statements(

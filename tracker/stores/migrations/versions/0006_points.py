@@ -29,5 +29,6 @@ def upgrade() -> None:
         "coarsenings",
         sa.Column("series", sa.Text(), primary_key=True),
         sa.Column("day", BIG, primary_key=True),
+        sa.Column("noted", BIG, nullable=False),
         sqlite_with_rowid=False,
     )
