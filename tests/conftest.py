@@ -4,12 +4,20 @@ import os
 from itertools import count
 
 import pytest
+import structlog
 
 from gateway.mosquitto import free_port, mosquitto_binary
 from tracker.stores.influx_setup import set_up
 from tracker.stores.local_influx import LocalInflux, influxd_binary
 from tracker.stores.local_postgresql import LocalPostgresql, postgresql_folder
 from tracker.stores.postgresql import PostgresqlStore
+
+
+@pytest.fixture(autouse=True)
+def own_log():
+    """What a command sets of the log ends with its test."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
