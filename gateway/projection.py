@@ -19,7 +19,7 @@ from tracker.telling import DAY_MS, refusals, tell
 
 LINES_AT_ONCE = 20_000  # taken from the queue
 TAKEN_FOR_MS = 30_000  # then another worker may take them: longer than writing usually takes
-GATHER_S = 0.5  # between two looks: many small transactions would be in the gateway's way
+GATHER_S = 1.0  # between two looks: many small transactions would be in the gateway's way
 RETRY_S = (0.5, 1, 2, 5, 10, 30)
 HOUR_MS = 3_600_000
 TASK_WITHIN_MS = 4 * 60_000  # of an hour's end it has not begun
