@@ -158,4 +158,4 @@ def _lines(now: int, count: int) -> Iterator[bytes]:
 
 def _waiting(store: Store) -> int:
     with store.reading() as reader:
-        return reader.backlog().rows
+        return reader.backlog()

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import structlog
 
-from gateway.projection import HOUR_MS
 from tracker.clocks import Clock
 from tracker.ports import LateDay, Series, SeriesUnavailable, Store
-from tracker.telling import ALL_SERIES, DAY_MS
+from tracker.stamps import DAY, HOUR
+from tracker.telling import ALL_SERIES
 
 IDLE_S = 5.0
 AGAIN_S = 60.0  # after a failure
@@ -90,11 +90,11 @@ def bits_of(day: int, late: Sequence[LateDay]) -> Iterator[Bit]:
     >>> len(all_of_it), all_of_it[0].done, all_of_it[-1].done
     (24, [], [LateDay(series='', day=0, noted=1)])
     """
-    start = day * DAY_MS
+    start = day * DAY
     if len(late) <= SERIES_APART and all(one.series != ALL_SERIES for one in late):
         for one in late:
-            yield Bit(start, start + DAY_MS, one.series, [one])
+            yield Bit(start, start + DAY, one.series, [one])
         return
-    for hour in range(start, start + DAY_MS, HOUR_MS):
-        is_last = hour + HOUR_MS == start + DAY_MS
-        yield Bit(hour, hour + HOUR_MS, None, late if is_last else [])
+    for hour in range(start, start + DAY, HOUR):
+        is_last = hour + HOUR == start + DAY
+        yield Bit(hour, hour + HOUR, None, late if is_last else [])

@@ -15,13 +15,13 @@ from gateway import metrics
 from tracker.clocks import Clock
 from tracker.points import at_of, series_of
 from tracker.ports import Points, Series, SeriesUnavailable, Store
-from tracker.telling import DAY_MS, refusals, tell
+from tracker.stamps import DAY, HOUR
+from tracker.telling import refusals, tell
 
 LINES_AT_ONCE = 20_000  # taken from the queue
 TAKEN_FOR_MS = 30_000  # then another worker may take them: longer than writing usually takes
 GATHER_S = 1.0  # between two looks: many small transactions would be in the gateway's way
 RETRY_S = (0.5, 1, 2, 5, 10, 30)
-HOUR_MS = 3_600_000
 TASK_WITHIN_MS = 4 * 60_000  # of an hour's end it has not begun
 MEASURED_EVERY_S = 10.0  # to count a long queue takes long
 
@@ -62,7 +62,7 @@ class Projection:
             since = reader.behind()
             if self._clock.mono() - self._measured >= MEASURED_EVERY_S:
                 self._measured = self._clock.mono()
-                metrics.POINTS_WAITING.set(reader.backlog().lines)
+                metrics.POINTS_WAITING.set(reader.backlog())
         lag = 0 if since is None else max(0, self._clock.now() - since)
         metrics.POINTS_LAG.set(lag / 1000)
         if since is None:
@@ -78,7 +78,7 @@ class Projection:
         for line, reason in outcome.refused:
             log.warning("a point is refused", line=line[:200], reason=reason)
         missed = missed_by_task(now)
-        late = {(series_of(line), at // DAY_MS) for line in lines if (at := at_of(line)) < missed}
+        late = {(series_of(line), at // DAY) for line in lines if (at := at_of(line)) < missed}
         with self._store.recording() as tx:
             tx.told([points.id for points in taken])
             tx.dead_letter(refusals(outcome, now))
@@ -108,9 +108,9 @@ def missed_by_task(now: int) -> int:
     """What is older than this (ms) and told only now, the task that makes coarser points has
     missed: it looks five minutes after each hour at the last two that have ended.
 
-    >>> missed_by_task(10 * HOUR_MS + 3 * 60_000) // HOUR_MS
+    >>> missed_by_task(10 * HOUR + 3 * 60_000) // HOUR
     8
-    >>> missed_by_task(10 * HOUR_MS + 6 * 60_000) // HOUR_MS
+    >>> missed_by_task(10 * HOUR + 6 * 60_000) // HOUR
     9
     """
-    return (now - TASK_WITHIN_MS) // HOUR_MS * HOUR_MS - HOUR_MS
+    return (now - TASK_WITHIN_MS) // HOUR * HOUR - HOUR

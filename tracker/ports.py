@@ -75,14 +75,6 @@ class Points(NamedTuple):
     lines: list[bytes]
 
 
-class Backlog(NamedTuple):
-    """What waits for the time-series store: rows, lines, and since when (epoch ms) the oldest."""
-
-    rows: int
-    lines: int
-    since: int | None
-
-
 class LateDay(NamedTuple):
     """A series ("": all) and an epoch day whose coarser points are to be made again, for points
     came late; how often that was `noted`."""
@@ -331,8 +323,8 @@ class Reader(Protocol):
     def behind(self) -> int | None:
         """Since when (epoch ms) the oldest waits of what that store has not been told yet."""
 
-    def backlog(self) -> Backlog:
-        """All that it has not been told yet."""
+    def backlog(self) -> int:
+        """How many lines it has not been told yet."""
 
     def queued_lines(self) -> Iterator[bytes]:
         """Every line that waits for it."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from tracker.model import Device
 
+HOUR = 3_600_000
 DAY = 86_400_000
 MINUTE = 60_000
 AHEAD_TOLERATED = 5_000

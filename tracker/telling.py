@@ -11,10 +11,10 @@ from tracker.letters import dead_letter
 from tracker.model import Binding, DeadLetter
 from tracker.points import as_tag, at_of, line, series_of
 from tracker.ports import LinesRefused, Reader, Series, Store
+from tracker.stamps import DAY
 
 LINES_IN_REQUEST = 5_000
 ROWS_AT_ONCE = 20_000
-DAY_MS = 86_400_000
 REFUSED = "series_refused"
 TOPIC = "points"  # of its dead letters, which came in no message
 TOO_OLD = "retention policy"  # what InfluxDB says of a point that it would not keep
@@ -101,7 +101,7 @@ def rebuild(
         some = tell(series, lines, now)
         with store.recording() as tx:
             tx.dead_letter(refusals(some, now))
-            tx.coarsen(sorted({(ALL_SERIES, at_of(one) // DAY_MS) for one in lines}))
+            tx.coarsen(sorted({(ALL_SERIES, at_of(one) // DAY) for one in lines}))
         whole = Told(*map(add, whole, some))
         after, done = page[-1][0], done + len(page)
         progress(done, rows)
@@ -117,13 +117,13 @@ def differences(reader: Reader, series: Series, now: int) -> list[Difference]:
     begins = max((t for t in (reader.edge(), series.oldest(now)) if t is not None), default=None)
     found = []
     for day in sorted({day for _, day in expected}):
-        if begins is not None and day * DAY_MS < begins:
+        if begins is not None and day * DAY < begins:
             continue
         told = series.counts(day)
         logged = {one: count for (one, at), count in expected.items() if at == day}
         for one in sorted(logged.keys() | told.keys()):
             more = told.get(one, 0) - logged.get(one, 0)
-            if more < 0 or (more > 0 and day < now // DAY_MS):
+            if more < 0 or (more > 0 and day < now // DAY):
                 found.append((one, day, logged.get(one, 0), told.get(one, 0)))
     bindings = list(reader.every_binding()) if found else []
     return [
@@ -141,16 +141,16 @@ def _logged(reader: Reader) -> Counter[SeriesDay]:
 
 
 def _day_of(one: bytes) -> SeriesDay:
-    return series_of(one), at_of(one) // DAY_MS
+    return series_of(one), at_of(one) // DAY
 
 
 def _assets(bindings: Sequence[Binding], series: str, day: int) -> list[str]:
     _, _, subject = series.partition("/")
-    start = day * DAY_MS
+    start = day * DAY
     return sorted(
         {
             b.asset
             for b in bindings
-            if as_tag(b.subject) == subject and b.overlaps(start, start + DAY_MS)
+            if as_tag(b.subject) == subject and b.overlaps(start, start + DAY)
         }
     )

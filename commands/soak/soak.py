@@ -161,4 +161,4 @@ def _held(store: Store) -> dict[tuple[str, str], set[int]]:
 def _untold(store: Store) -> int:
     """How many points wait for InfluxDB."""
     with store.reading() as reader:
-        return reader.backlog().lines
+        return reader.backlog()

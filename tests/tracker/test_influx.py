@@ -97,7 +97,7 @@ def tell_all(projection, store, within=60):
 
 def waiting(store):
     with store.reading() as reader:
-        return reader.backlog().lines
+        return reader.backlog()
 
 
 def missing(store, series, clock):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from tracker.points import FIX, NS_A_MS, READ, SENSOR, TEXT, TRUTH, as_field
+from tracker.stamps import HOUR
 
-DAY_MS = 86_400_000
-HOUR_MS = 3_600_000
 EARLIEST_NS, LATEST_NS = -(2**63) + 2, 2**63 - 2
 SUMS = {"sum": "sum", "count": "count", "min": "min", "max": "max"}
 
@@ -103,7 +102,7 @@ def coarsening(source: str, coarse: str, head: str = "") -> str:
         f" |> window(every: 1h) |> last() |> window(every: inf){to}"
     )
     summed = "".join(
-        f"numbers{_windows(HOUR_MS, fn)} |> map(fn: (r) => ({{r with _value: float(v: r._value), "
+        f"numbers{_windows(HOUR, fn)} |> map(fn: (r) => ({{r with _value: float(v: r._value), "
         f'_field: r._field + ".{part}"}})){to}'
         for part, fn in SUMS.items()
     )

@@ -19,6 +19,7 @@ from urllib3.exceptions import HTTPError
 from tracker.model import Binding, Fix, Kind, Observation, Read, is_device_id
 from tracker.points import FIX, NS_A_MS, READ, SENSOR, as_tag
 from tracker.ports import LinesRefused, SeriesUnavailable, StoreRefused
+from tracker.stamps import DAY, HOUR
 from tracker.stores import flux
 from tracker.telemetry import Sums, Value, added
 from tracker.whereabouts import Moment
@@ -168,8 +169,8 @@ class Influx:
         return [found[at] for at in sorted(found)[:limit]]
 
     def counts(self, day: int) -> dict[str, int]:
-        start = day * flux.DAY_MS
-        source = flux.of_period(self.at.bucket, start, start + flux.DAY_MS, None)
+        start = day * DAY
+        source = flux.of_period(self.at.bucket, start, start + DAY, None)
         found: dict[str, int] = {}
         for row in self._rows(flux.counts(source), self.client):
             id = row["epc"] if row["_measurement"] == READ else row["device"]
@@ -195,7 +196,7 @@ class Influx:
         oldest = self.oldest(now)
         if oldest is not None:
             # From the first hour on that is kept whole.
-            kept = -(-oldest // flux.HOUR_MS) * flux.HOUR_MS * NS_A_MS
+            kept = -(-oldest // HOUR) * HOUR * NS_A_MS
             before, period = period.cut(kept)
             if not before.is_empty:
                 yield self.at.coarse_bucket, before

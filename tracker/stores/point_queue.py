@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy import Select, delete, func, insert, select, update
 
-from tracker.ports import Backlog, LateDay, Points
+from tracker.ports import LateDay, Points
 from tracker.stores import schema, sql
 from tracker.stores.cache import Cache
 
@@ -29,11 +29,8 @@ class PointReads(sql.Speaks):
         )
         return since
 
-    def backlog(self) -> Backlog:
-        totals = select(
-            func.count(), func.coalesce(func.sum(_points.c.lines), 0), func.min(_points.c.queued)
-        )
-        return Backlog(*self._db.execute(totals).one())
+    def backlog(self) -> int:
+        return self._db.scalar(select(func.sum(_points.c.lines))) or 0
 
     def queued_lines(self) -> Iterator[bytes]:
         for body in self._db.scalars(select(_points.c.body)):
