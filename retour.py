@@ -32,6 +32,7 @@ INDEX = {
     "report": Entry(ASK, "report:group", "Answers to keep, as pages."),
     "dead-letters": Entry(CHECK, "troubles:dead_letters", "List what could not be understood."),
     "quarantine": Entry(CHECK, "troubles:quarantine", "List unknown devices, and what is held."),
+    "evaluate": Entry(CHECK, "evaluate:evaluate", "Judge what is told of stages by the truth."),
     "verify": Entry(CHECK, "database:verify", "Audit the promise: refold everything, compare."),
     "bench": Entry(CHECK, "bench:group", "Benchmarks, each beside a bare reference."),
     "import": Entry(SET_UP, "world:import_command", "Register what a world file says."),

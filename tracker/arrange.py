@@ -79,7 +79,7 @@ def _users(tx: Writer, kind: str, id: str, since: int | None) -> list[str]:
 def _needs(user: PlaceValue, id: str) -> bool:
     """Whether a zone lies at a site, or a reader watches a zone."""
     if isinstance(user, Reader):
-        return id in _zones_of(user)
+        return id in user.zones()
     return isinstance(user, Zone) and user.site == id
 
 
@@ -132,7 +132,7 @@ def _check(tx: Writer, value: PlaceValue) -> None:
     else:
         if not tx.devices([value.device]):
             raise Unregistered(f"reader {value.device}: no device of that id is registered")
-        _need_zones(layout.zones(), _zones_of(value), f"reader {value.device}")
+        _need_zones(layout.zones(), value.zones(), f"reader {value.device}")
 
 
 def _check_fence(layout: Layout, site: str, fence: Fence) -> None:
@@ -147,10 +147,6 @@ def _check_fence(layout: Layout, site: str, fence: Fence) -> None:
 def _need_zones(known: Iterable[str], wanted: Iterable[str], who: str) -> None:
     if missing := sorted(set(wanted).difference(known)):
         raise Unregistered(f"{who}: there is no zone {missing[0]}")
-
-
-def _zones_of(reader: Reader) -> list[str]:
-    return [reader.zone] if reader.zone is not None else list(reader.antennas.values())
 
 
 def _touched(tx: Writer, before: Spells, after: Spells) -> set[str]:
@@ -188,7 +184,7 @@ def _zones(tx: Writer) -> list[Zone]:
 
 def _read_at(tx: Writer, zones: set[str]) -> set[str]:
     """What was ever read by readers that ever watched one of these zones."""
-    return _read_by(tx, lambda reader: not zones.isdisjoint(_zones_of(reader)))
+    return _read_by(tx, lambda reader: not zones.isdisjoint(reader.zones()))
 
 
 def _read_within(tx: Writer, box: Box) -> set[str]:

@@ -11,8 +11,11 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from tracker import stage
+from tracker.inference import Setting
 from tracker.layout import Layout, Standpoint
 from tracker.model import Fix, Observation, Read
+from tracker.stage import Standing, Transition
 from tracker.whereabouts import NOWHERE_YET, Moment, Stay, Turn, Visit, Whereabouts, step
 
 
@@ -32,7 +35,7 @@ class Place(NamedTuple):
 
 class Belief(NamedTuple):
     """What is believed of an asset after its last observation, `(at, key)`: its `first` and
-    `last` place, and at which site it stays."""
+    `last` place, at which site it stays, and in which stage it is."""
 
     asset: str
     observations: int
@@ -41,6 +44,7 @@ class Belief(NamedTuple):
     first: Place | None
     last: Place | None
     whereabouts: Whereabouts = NOWHERE_YET
+    standing: Standing | None = None
 
     @property
     def moment(self) -> Moment:
@@ -49,10 +53,11 @@ class Belief(NamedTuple):
 
 
 class Folded(NamedTuple):
-    """A belief, and the visits that ended on the way to it."""
+    """A belief, and on the way to it the visits that ended and what was told of stages."""
 
     belief: Belief | None
     visits: list[Visit]
+    transitions: list[Transition]
 
 
 class Entry(NamedTuple):
@@ -67,17 +72,16 @@ class Entry(NamedTuple):
     supersedes: int | None = None
 
 
-def fold(
-    belief: Belief | None, asset: str, observations: Iterable[Observation], layout: Layout
-) -> Folded:
+def fold(belief: Belief | None, observations: Iterable[Observation], setting: Setting) -> Folded:
     """The belief after more observations, which must be in (event time, key) order and later
     than the belief's last one. Start from None to fold a whole history.
 
+    >>> from tracker.inference import bare
     >>> from tracker.layout import EMPTY
     >>> from tracker.model import Kind
     >>> fix = Observation(b"k", b"d", Kind.FIX, "trk", "trk", "b", 0, 0, 7, 7, 7, 7, b"",
     ...                   Fix(50.1, 4.2, 8.0))
-    >>> fold(None, "A1", [fix], EMPTY).belief.last[:6]
+    >>> fold(None, [fix], bare("A1", EMPTY)).belief.last[:6]
     (50.1, 4.2, 8.0, 7, 'fix', 'trk')
     """
     last_seen: Observation | None = None
@@ -85,7 +89,8 @@ def fold(
     first = belief.first if belief else None
     last = belief.last if belief else None
     whereabouts = belief.whereabouts if belief else NOWHERE_YET
-    visits = []
+    standing = belief.standing if belief else None
+    visits, transitions, layout = list[Visit](), list[Transition](), setting.layout
     for last_seen in observations:
         count += 1
         point = layout.standpoint(last_seen)
@@ -95,10 +100,14 @@ def fold(
         whereabouts, visit = move(whereabouts, last_seen, point, layout)
         if visit is not None:
             visits.append(visit)
+        standing, transition = stage.step(standing, last_seen, setting.case, setting.evidence)
+        if transition is not None:
+            transitions.append(transition)
     if last_seen is None:
-        return Folded(belief, [])
-    key = last_seen.key.hex()
-    return Folded(Belief(asset, count, last_seen.at, key, first, last, whereabouts), visits)
+        return Folded(belief, [], [])
+    key, asset = last_seen.key.hex(), setting.asset
+    known = Belief(asset, count, last_seen.at, key, first, last, whereabouts, standing)
+    return Folded(known, visits, transitions)
 
 
 def place_of(observation: Observation, layout: Layout) -> Place | None:
@@ -168,7 +177,7 @@ def follows(belief: Belief | None, observations: Sequence[Observation]) -> bool:
 
 def encode(belief: Belief) -> bytes:
     """The belief's canonical JSON: equal beliefs are equal bytes."""
-    asset, observations, at, key, first, last, whereabouts = belief
+    asset, observations, at, key, first, last, whereabouts, standing = belief
     return orjson.dumps(
         {
             "asset": asset,
@@ -178,6 +187,7 @@ def encode(belief: Belief) -> bytes:
             "first": first and list(first),
             "last": last and list(last),
             "whereabouts": None if whereabouts is NOWHERE_YET else _whereabouts(whereabouts),
+            "standing": standing and stage.plain(standing),
         }
     )
 
@@ -208,4 +218,6 @@ def decode(body: bytes | str) -> Belief:
             stay and Stay(stay[0], stay[1], stay[2], stay[3], Moment(*stay[4])),
             turn and Turn(*turn),
         )
+    known = fields.get("standing")
+    fields["standing"] = stage.standing(known) if known is not None else None
     return Belief(**fields)

@@ -6,6 +6,7 @@ observation tells of where its asset was.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
@@ -53,6 +54,9 @@ class Layout:
 
     def __init__(self, versions: Sequence[Version[PlaceValue]]) -> None:
         self.revision = max((version.revision for version in versions), default=0)
+        depots = (v for v in versions if isinstance(v.value, Site) and v.value.kind == "depot")
+        first = min(depots, key=lambda version: version.revision, default=None)
+        self._first_depot = first.id if first is not None else None
         self._zones = _timelines(versions, Zone)
         self._readers = _timelines(versions, Reader)
         self._grounds: dict[str, list[_Ground]] = {
@@ -66,6 +70,8 @@ class Layout:
             if ground.shape is not None
         ]
         self._atlas: Atlas[_Ground] = Atlas(fenced)
+        self._in_site, self._on_zone = self._indexed()
+        self.boundaries = sorted(self._turning_points())
 
     def sites(self, at: int | None = None) -> dict[str, Site]:
         """The sites at a time; None: those that are not given up."""
@@ -78,6 +84,66 @@ class Layout:
     def readers(self, at: int | None = None) -> dict[str, Reader]:
         """The readers at a time; None: those that are not given up."""
         return _in_force(self._readers, at)
+
+    def _indexed(self) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+        """The zones that a site ever had, and the readers that ever watched a zone."""
+        zones, readers = defaultdict[str, list[str]](list), defaultdict[str, list[str]](list)
+        for zone, spells in self._zones.items():
+            for name in {spell.value.site for spell in spells}:
+                zones[name].append(zone)
+        for device, watched in self._readers.items():
+            for zone in {zone for spell in watched for zone in spell.value.zones()}:
+                readers[zone].append(device)
+        return zones, readers
+
+    def _turning_points(self) -> set[int]:
+        """When a zone or a reader begins or ends."""
+        periods = [spell[:2] for spells in self._zones.values() for spell in spells]
+        periods += [spell[:2] for spells in self._readers.values() for spell in spells]
+        return {at for period in periods for at in period if at is not None}
+
+    def epoch(self, at: int) -> int:
+        """Which of the times between two `boundaries` an event time lies in: within one, zones
+        and readers are the same."""
+        return bisect_right(self.boundaries, at)
+
+    def site(self, id: str, at: int) -> Site | None:
+        """A site at a time."""
+        ground = self._ground(id, at)
+        return ground.spell.value if ground is not None else None
+
+    def zone(self, id: str, at: int) -> Zone | None:
+        """A zone at a time."""
+        return _at(self._zones.get(id, ()), at)
+
+    def zones_at(self, site: str, at: int) -> list[Zone]:
+        """The zones of a site at a time, by id."""
+        found = (_at(self._zones[zone], at) for zone in self._in_site.get(site, ()))
+        return [zone for zone in found if zone is not None and zone.site == site]
+
+    def readers_of(self, zone: str, at: int) -> list[Reader]:
+        """The readers that watch a zone at a time, by device."""
+        found = (_at(self._readers[device], at) for device in self._on_zone.get(zone, ()))
+        return [reader for reader in found if reader is not None and zone in reader.zones()]
+
+    def is_fenced(self, kind: str, at: int) -> bool:
+        """Whether any site of a kind has a known extent at a time."""
+        grounds = (ground for grounds in self._grounds.values() for ground in grounds)
+        return any(
+            ground.shape is not None
+            and ground.spell.value.kind == kind
+            and ground.spell.holds_at(at)
+            for ground in grounds
+        )
+
+    def first_depot(self) -> str | None:
+        """The depot that was registered first."""
+        return self._first_depot
+
+    def p_inside(self, site: str, point: Standpoint, at: int) -> float:
+        """How likely a position lies in a site."""
+        ground = self._ground(site, at)
+        return _p(ground.shape, point) if ground is not None and ground.shape is not None else 0.0
 
     def zone_of_read(self, device: str, antenna: int | None, at: int) -> str | None:
         """The zone where a reader's antenna saw a tag."""

@@ -26,6 +26,7 @@ class Kind(StrEnum):
     SENSOR = "sensor"
     STATUS = "status"
     PRESENCE = "presence"
+    FACT = "fact"
     OTHER = "other"
 
 
@@ -67,13 +68,27 @@ class Presence(NamedTuple):
     conn: int
 
 
-What = Fix | Read | Values | Presence
-_SHAPES: dict[Kind, type[Fix | Read | Values | Presence]] = {
+class Fact(NamedTuple):
+    """What a person or a business system knows of an asset: that something (`kind`) happened to
+    it, which leads to a `stage` where the kind leaves that open. `id` is the fact's own, `by`
+    who said so."""
+
+    asset: str
+    kind: str
+    stage: str | None = None
+    id: str | None = None
+    by: str | None = None
+    note: str | None = None
+
+
+What = Fix | Read | Values | Presence | Fact
+_SHAPES: dict[Kind, type[Fix | Read | Values | Presence | Fact]] = {
     Kind.FIX: Fix,
     Kind.READ: Read,
     Kind.SENSOR: Values,
     Kind.STATUS: Values,
     Kind.PRESENCE: Presence,
+    Kind.FACT: Fact,
     Kind.OTHER: Values,
 }
 
@@ -89,7 +104,7 @@ def body_of(what: What) -> bytes:
     return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
 
 
-def _present(what: Fix | Read | Presence) -> dict[str, Any]:
+def _present(what: Fix | Read | Presence | Fact) -> dict[str, Any]:
     return {
         name: value for name, value in zip(what._fields, what, strict=True) if value is not None
     }
@@ -132,10 +147,11 @@ class Observation(NamedTuple):
 
 
 DEVICE_ID_RULE = (
-    "1 to 128 characters, no control characters, none of / + #, not beginning with tag: or urn:"
+    "1 to 128 characters, no control characters, none of / + #, "
+    "not beginning with tag:, urn: or fact:"
 )
 ASSET_ID_RULE = "1 to 256 characters, no control characters and no /"
-_DEVICE_ID = re.compile(r"(?!tag:|urn:)[^\x00-\x1f\x7f/+#]{1,128}")
+_DEVICE_ID = re.compile(r"(?!tag:|urn:|fact:)[^\x00-\x1f\x7f/+#]{1,128}")
 _ASSET_ID = re.compile(r"[^\x00-\x1f\x7f/]{1,256}")
 
 
@@ -156,6 +172,11 @@ def is_asset_id(text: str) -> bool:
     (True, False)
     """
     return _ASSET_ID.fullmatch(text) is not None
+
+
+def fact_subject(asset: str) -> str:
+    """The subject of what is known of an asset by itself, without a device's telling."""
+    return f"fact:{asset}"
 
 
 def event_key(natural: str) -> bytes:

@@ -10,26 +10,33 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tracker.fold import Belief, Entry, Place
+from tracker.stage import Transition
 from tracker.whereabouts import LEFT, Moment, Stay, Visit
 
 LOCATED, RELOCATED = "location.first", "location.corrected"
 VISIT_CORRECTED = "visit.corrected"
 FIRST_PLACE = "first place"
+STAGE_CHANGED, STAGE_CORRECTED = "stage.changed", "stage.corrected"
 
 
 class Told(NamedTuple):
-    """What the journal has told of an asset, as far as it may have changed: its belief, and the
-    ends of its visits."""
+    """What the journal has told of an asset, as far as it may have changed: its belief, the ends
+    of its visits, and its stages."""
 
     belief: Belief | None
     visits: Sequence[Visit]
+    transitions: Sequence[Transition] = ()
 
 
 def news(before: Told, after: Told) -> list[Entry]:
     """The lines to write, without the numbers of the lines that they correct: a line whose kind
     ends in `.corrected` corrects the last one about the same thing."""
     asset = (after.belief or before.belief).asset  # type: ignore[union-attr]  # one is there
-    return [*_first_place(asset, before, after), *_visits(asset, before, after)]
+    return [
+        *_first_place(asset, before, after),
+        *_visits(asset, before, after),
+        *_stages(asset, before, after),
+    ]
 
 
 def _first_place(asset: str, before: Told, after: Told) -> list[Entry]:
@@ -98,6 +105,34 @@ def _whole(visit: Visit | Stay) -> dict[str, Any]:
         return _beginning(visit)
     ended = {"last": visit.last, "until": visit.until, "ended": visit.ended}
     return _beginning(visit) | ended
+
+
+def _stages(asset: str, before: Told, after: Told) -> list[Entry]:
+    old = {one[:2]: one for one in before.transitions}
+    new = {one[:2]: one for one in after.transitions}
+    entries = []
+    for moment in sorted(old.keys() | new.keys()):
+        was, now = old.get(moment), new.get(moment)
+        kind = STAGE_CHANGED if was is None else STAGE_CORRECTED
+        if now is None:
+            body = {"stage": was.stage, "was": was.was, "withdrawn": True}  # type: ignore[union-attr]  # one is there
+        elif was is None or (was.stage, was.was) != (now.stage, now.was):
+            body = of_transition(now)
+        else:
+            continue  # its probability alone may have changed
+        entries.append(Entry(asset, kind, "stage {} {}".format(*moment), moment[0], body))
+    return entries
+
+
+def of_transition(transition: Transition) -> dict[str, Any]:
+    """What the journal says of a transition."""
+    why = transition.why
+    return {
+        "stage": transition.stage,
+        "was": transition.was,
+        "p": transition.p,
+        "why": why._asdict() | {"reasons": [reason._asdict() for reason in why.reasons]},
+    }
 
 
 def _by_opening(told: Told) -> dict[Moment, Visit | Stay]:

@@ -164,6 +164,10 @@ class Reader(Value):
             raise ValueError("a reader needs a `zone`, `antennas`, or a `place`")
         return self
 
+    def zones(self) -> list[str]:
+        """The zones that it watches."""
+        return [self.zone] if self.zone is not None else list(self.antennas.values())
+
     def zone_of(self, antenna: int | None) -> str | None:
         """The zone that a read by an antenna tells of; None where that is not known.
 

@@ -10,9 +10,13 @@ from tracker.access import ApiKey
 from tracker.audit import Change
 from tracker.fold import Belief, Entry, Place
 from tracker.geofence import Box
+from tracker.inference import Inference, Setting
 from tracker.layout import Layout, PlaceValue
 from tracker.model import Asset, Binding, DeadLetter, Device, Observation, Quarantined
+from tracker.present import Now, Present
+from tracker.process import Process
 from tracker.receipts import Progress
+from tracker.stage import Transition
 from tracker.telemetry import Sums, Value
 from tracker.versions import Version
 from tracker.whereabouts import Moment, Visit
@@ -189,6 +193,14 @@ class Reader(Protocol):
         """The closed visits of an asset that were decided after a moment, up to and at another
         one, by their opening."""
 
+    def transitions(
+        self, asset: str, after: Moment | None = None, until: Moment | None = None
+    ) -> list[Transition]:
+        """What was told of an asset's stages after a moment, up to and at another one, in order."""
+
+    def presents(self, assets: Iterable[str]) -> dict[str, Present]:
+        """What is told of some assets now."""
+
     def visits_at(
         self, site: str, since: int | None, until: int | None, after: Position, limit: int
     ) -> list[SiteVisit]:
@@ -239,6 +251,13 @@ class Reader(Protocol):
 
     def layout(self, as_of: int | None = None) -> Layout:
         """Sites, zones and readers, as recorded by now or by `as_of`."""
+
+    def inference(self, as_of: int | None = None) -> Inference:
+        """The layout and the processes, as recorded by now or by `as_of`."""
+
+    def settings(self, assets: Iterable[str], as_of: int | None = None) -> dict[str, Setting]:
+        """In what the observations of some registered assets are folded; bindings, places and
+        processes as recorded by now or by `as_of`."""
 
     def edge(self) -> int | None:
         """The event time before which the log holds nothing any more; None: it holds all."""
@@ -398,6 +417,17 @@ class Writer(Reader, Protocol):
         """Forget the visits of an asset that were closed after a moment, up to and at another
         one."""
 
+    def add_transitions(self, transitions: Sequence[tuple[str, Transition]]) -> None:
+        """Store what is told of the stages of assets."""
+
+    def drop_transitions(
+        self, asset: str, after: Moment | None, until: Moment | None = None
+    ) -> None:
+        """Forget what was told of an asset's stages after a moment, up to and at another one."""
+
+    def save_presents(self, told: Sequence[Now]) -> None:
+        """Store what is told of assets now, and what to predict it from."""
+
     def mark_stale(self, assets: Mapping[str, int]) -> None:
         """Note that beliefs are out of date, each from an event time on; the earliest holds."""
 
@@ -476,6 +506,9 @@ class Writer(Reader, Protocol):
 
     def add_place(self, version: Version[PlaceValue]) -> int:
         """A new version of a site, zone or reader; its revision, whatever the given one is."""
+
+    def put_process(self, process: Process, recorded: int) -> int:
+        """A new version of a process; its revision."""
 
     def add_edge(self, at: int, recorded: int) -> int:
         """Delete from the log what is stamped before `at`, and the snapshots that the bases

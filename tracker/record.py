@@ -138,7 +138,7 @@ def record(
     logged = [row for key, row in copies.rows.items() if key in new]
     tx.note_vitals(_vitals(logged))
     telling = logged if edge is None else [row for row in logged if row.at >= edge]
-    refold_touched(tx, telling, recorded)
+    refold_touched(tx, telling, recorded, _recordings(telling, devices))
     if logged and tx.projected():
         lines = [line for row in logged if (line := points.line(row, new[row.key]))]
         tx.queue_points(lines, recorded)
@@ -148,6 +148,12 @@ def record(
     came = sum(len(one.rows) + len(one.held) for one in sifted)
     result.duplicates = came - len(new) - len(copies.held) - len(conflicts)
     return result
+
+
+def _recordings(rows: Sequence[Observation], devices: Mapping[str, Device]) -> dict[str, int]:
+    """How far behind (ms) the clocks of recordings are, by the newest of their rows."""
+    replayed = [row for row in rows if row.device in devices and devices[row.device].recording]
+    return {row.device: row.received - row.at for row in sorted(replayed, key=lambda row: row.at)}
 
 
 def first_heard(tx: Writer, messages: Sequence[Message]) -> dict[str, Device]:

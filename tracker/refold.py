@@ -12,36 +12,41 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from tracker.fold import Belief, Entry, Place, fold, follows
-from tracker.layout import Layout
-from tracker.model import Observation
+from tracker.inference import Setting
+from tracker.model import Fact, Observation
 from tracker.news import Told, news
 from tracker.ports import Reader, Writer
+from tracker.present import Present, present
+from tracker.stage import Transition
 from tracker.whereabouts import Moment, Visit
 
-SNAPSHOT_EVERY = 125  # observations: reading so many back and folding them takes about 5 ms
+SNAPSHOT_EVERY = 32  # observations: reading so many back and folding them takes about 3 ms
 ALWAYS = -(2**63)  # an event time before every other
+NOT_BEHIND: Mapping[str, int] = {}
 
 
 class Rerun(NamedTuple):
-    """A fold that was done again: the belief it came to, the visits that ended and the
-    snapshots taken on the way, and the old snapshot that it `met` in the same state."""
+    """A fold that was done again: the belief it came to, the visits that ended, what was told
+    of stages and the snapshots taken on the way, and the old snapshot that it `met` in the same
+    state."""
 
     belief: Belief | None
     visits: list[Visit]
+    transitions: list[Transition]
     snapshots: list[Belief]
     met: Belief | None = None
 
 
 def rerun(
     start: Belief | None,
-    asset: str,
     history: Iterable[Observation],
-    layout: Layout,
+    setting: Setting,
     later: Iterable[Belief] = (),
 ) -> Rerun:
     """Fold a history, in order, onto `start`. `later` are snapshots of an earlier fold of a
-    part of the same history with the same layout: the fold ends where it meets one of them."""
+    part of the same history in the same setting: the fold ends where it meets one of them."""
     belief, visits, snapshots = start, list[Visit](), list[Belief]()
+    told = list[Transition]()
     ahead, chunk = iter(later), list[Observation]()
     old = next(ahead, None)
     for row in history:
@@ -49,28 +54,35 @@ def rerun(
         meets = old is not None and row.at == old.at and _moment(row) == old.moment
         if not meets and len(chunk) < (2 if old else 1) * SNAPSHOT_EVERY:
             continue
-        belief, ended = fold(belief, asset, chunk, layout)
+        belief, ended, transitions = fold(belief, chunk, setting)
         chunk = []
         assert belief is not None  # it has at least this row
         visits += ended
+        told += transitions
         snapshots.append(belief)
         if meets:
             met, old = old, next(ahead, None)
             assert met is not None
             if _same_state(belief, met):
-                return Rerun(belief, visits, snapshots, met)
-    belief, ended = fold(belief, asset, chunk, layout)
-    return Rerun(belief, visits + ended, snapshots)
+                return Rerun(belief, visits, told, snapshots, met)
+    belief, ended, transitions = fold(belief, chunk, setting)
+    return Rerun(belief, visits + ended, told + transitions, snapshots)
 
 
-def refold_touched(tx: Writer, rows: Sequence[Observation], recorded: int) -> None:
-    """Bring the beliefs up to date that newly logged rows touch."""
+def refold_touched(
+    tx: Writer,
+    rows: Sequence[Observation],
+    recorded: int,
+    behind: Mapping[str, int] = NOT_BEHIND,
+) -> None:
+    """Bring the beliefs up to date that newly logged rows touch, and what is told of them now.
+    `behind` are the clocks (ms) of the devices that replay a recording."""
     touched = _touched(tx, rows)
     before = tx.beliefs(touched)
     stale = tx.stale(touched)
-    layout = tx.layout()
-    beliefs, visits, snapshots = list[Belief](), list[tuple[str, Visit]](), list[Belief]()
-    entries: list[Entry] = []
+    settings = tx.settings(touched)
+    beliefs, snapshots, entries = list[Belief](), list[Belief](), list[Entry]()
+    visits, transitions = list[tuple[str, Visit]](), list[tuple[str, Transition]]()
     for asset, fresh in touched.items():
         old = before.get(asset)
         if asset in stale:
@@ -80,27 +92,46 @@ def refold_touched(tx: Writer, rows: Sequence[Observation], recorded: int) -> No
         elif not follows(old, fresh):
             _replace(tx, asset, _moment(fresh[0]), recorded, _moment(fresh[-1]))
         else:
-            belief, ended, kept, _ = _onto(old, asset, fresh, layout)
+            belief, ended, told, kept, _ = _onto(old, fresh, settings[asset])
             assert belief is not None  # it has at least the fresh rows
             beliefs.append(belief)
             visits += ((asset, visit) for visit in ended)
+            transitions += ((asset, transition) for transition in told)
             snapshots += kept
-            entries += news(Told(old, ()), Told(belief, ended))
-    tx.save_beliefs(beliefs, layout.revision)
+            entries += news(Told(old, (), ()), Told(belief, ended, told))
+    tx.save_beliefs(beliefs, tx.inference().revision)
     tx.add_visits(visits)
+    tx.add_transitions(transitions)
     tx.save_snapshots(snapshots)
     _write(tx, entries, recorded)
+    clocks = {asset: behind.get(fresh[-1].device, 0) for asset, fresh in touched.items()}
+    tell_present(tx, touched, recorded, clocks)
 
 
-def _onto(old: Belief | None, asset: str, fresh: Sequence[Observation], layout: Layout) -> Rerun:
+def tell_present(
+    tx: Writer, assets: Iterable[str], now: int, behind: Mapping[str, int] = NOT_BEHIND
+) -> list[Present]:
+    """Tell anew what is told of some assets, whose beliefs are up to date; as it is then."""
+    wanted = list(assets)
+    before, settings = tx.presents(wanted), tx.settings(wanted)
+    told = []
+    for asset, belief in tx.beliefs(wanted).items():
+        old = before.get(asset)
+        clock = behind.get(asset, old.behind if old is not None else 0)
+        told.append(present(belief, settings[asset], old, now, clock))
+    tx.save_presents(told)
+    return [one.present for one in told]
+
+
+def _onto(old: Belief | None, fresh: Sequence[Observation], setting: Setting) -> Rerun:
     """Fold rows onto the belief that they follow; mostly they are few."""
     if len(fresh) >= SNAPSHOT_EVERY:
-        return rerun(old, asset, fresh, layout)
-    belief, visits = fold(old, asset, fresh, layout)
+        return rerun(old, fresh, setting)
+    belief, visits, told = fold(old, fresh, setting)
     assert belief is not None  # it has at least the fresh rows
     before = old.observations if old is not None else 0
     due = before // SNAPSHOT_EVERY != belief.observations // SNAPSHOT_EVERY
-    return Rerun(belief, visits, [belief] if due else [])
+    return Rerun(belief, visits, told, [belief] if due else [])
 
 
 def _touched(tx: Writer, rows: Sequence[Observation]) -> Mapping[str, list[Observation]]:
@@ -108,6 +139,9 @@ def _touched(tx: Writer, rows: Sequence[Observation]) -> Mapping[str, list[Obser
     touched: dict[str, list[Observation]] = defaultdict(list)
     bindings = tx.bindings({row.subject for row in rows})
     for row in rows:
+        if isinstance(row.what, Fact):
+            touched[row.what.asset].append(row)
+            continue
         bound = bindings.get(row.subject, ())
         for asset in {binding.asset for binding in bound if binding.holds_at(row.at)}:
             touched[asset].append(row)
@@ -122,6 +156,7 @@ def refresh(tx: Writer, asset: str, recorded: int) -> None:
     if at is not None:
         _replace(tx, asset, Moment(at, ""), recorded)
         tx.freshened(asset)
+        tell_present(tx, [asset], recorded)
 
 
 def refresh_some(tx: Writer, recorded: int, limit: int) -> int:
@@ -143,15 +178,17 @@ def _replace(
     start = _start(tx, asset, touched)
     since = start.moment if start else None
     later = () if unchanged is None else tx.snapshots_from(asset, unchanged)
-    again = rerun(start, asset, tx.history(asset, after=since), tx.layout(), later)
+    setting = tx.settings([asset])[asset]
+    again = rerun(start, tx.history(asset, after=since), setting, later)
     until = again.met.moment if again.met else None
     old_visits = tx.visits(asset, since, until)
+    old_told = tx.transitions(asset, since, until)
     if again.belief is None:
         tx.drop_belief(asset)
         if old is not None:
-            _write(tx, news(Told(old, old_visits), Told(None, ())), recorded)
+            _write(tx, news(Told(old, old_visits, old_told), Told(None, (), ())), recorded)
         return
-    told = Told(again.met or old, old_visits)
+    told = Told(again.met or old, old_visits, old_told)
     belief = again.belief
     if again.met is not None and old is not None:
         more = belief.observations - again.met.observations
@@ -160,10 +197,12 @@ def _replace(
         belief = _shifted(old, more, first)
     tx.drop_visits(asset, since, until)
     tx.add_visits([(asset, visit) for visit in again.visits])
+    tx.drop_transitions(asset, since, until)
+    tx.add_transitions([(asset, transition) for transition in again.transitions])
     tx.drop_snapshots(asset, since, until)
     tx.save_snapshots(again.snapshots)
-    tx.save_beliefs([belief], tx.layout().revision)
-    _write(tx, news(told, Told(again.belief, again.visits)), recorded)
+    tx.save_beliefs([belief], tx.inference().revision)
+    _write(tx, news(told, Told(again.belief, again.visits, again.transitions)), recorded)
 
 
 def _start(reader: Writer, asset: str, touched: Moment) -> Belief | None:
@@ -182,7 +221,7 @@ def from_nothing(reader: Reader, asset: str, as_of: int | None = None) -> Rerun:
     bases = [] if edge is None else [s for s in reader.snapshots(asset) if s.at < edge]
     start = bases[-1] if bases else None
     history = reader.history(asset, after=start.moment if start else None, as_of=as_of)
-    return rerun(start, asset, history, reader.layout(as_of))
+    return rerun(start, history, reader.settings([asset], as_of)[asset])
 
 
 def _write(tx: Writer, entries: Sequence[Entry], recorded: int) -> None:
@@ -202,7 +241,7 @@ def _write(tx: Writer, entries: Sequence[Entry], recorded: int) -> None:
 
 def _same_state(one: Belief, other: Belief) -> bool:
     """Whether all that follows would change two beliefs in the same way."""
-    return (one.last, one.whereabouts) == (other.last, other.whereabouts)
+    return one[5:] == other[5:]
 
 
 def _shifted(belief: Belief, more: int, first: Place | None) -> Belief:

@@ -99,4 +99,5 @@ def _at(tx: Writer, belief: Belief, edge: int) -> Belief | None:
         return belief
     start = tx.snapshot_before(belief.asset, Moment(edge, ""))
     rows = tx.history(belief.asset, until=edge, after=start.moment if start else None)
-    return rerun(start, belief.asset, rows, tx.layout()).belief
+    setting = tx.settings([belief.asset])[belief.asset]
+    return rerun(start, rows, setting).belief

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tracker.fold import encode, fold
-from tracker.layout import Layout
 from tracker.model import Observation
 from tracker.ports import Reader
 from tracker.receipts import Progress
+from tracker.stage import Transition
 from tracker.whereabouts import Moment, Visit
 
 
@@ -73,38 +73,39 @@ def _check_receipts(reader: Reader, report: Report) -> None:
 
 
 def _compare_beliefs(reader: Reader, report: Report, progress: Callable[[int, int], None]) -> None:
-    layout = reader.layout()
     stored = {belief.asset for belief in reader.every_belief()}
     assets = sorted(stored.union(reader.bound_assets()))
     report.assets = len(assets)
     for n, asset in enumerate(assets, 1):
         if reader.stale([asset]):
             report.stale += 1
-        elif not as_refolded(reader, asset, layout):
+        elif not as_refolded(reader, asset):
             report.differences.append(asset)
         progress(n, len(assets))
 
 
-def as_refolded(reader: Reader, asset: str, layout: Layout) -> bool:
-    """Whether an asset's belief, visits and snapshots are those that its log comes to, from
-    nothing, or from its base belief where the log has an edge."""
+def as_refolded(reader: Reader, asset: str) -> bool:
+    """Whether an asset's belief, visits, stages and snapshots are those that its log comes to,
+    from nothing, or from its base belief where the log has an edge."""
+    setting = reader.settings([asset])[asset]
     edge = reader.edge()
     snapshots = reader.snapshots(asset)
     base = next((s for s in reversed(snapshots) if edge is not None and s.at < edge), None)
     since = base.moment if base else None
     due = [s for s in snapshots if since is None or s.moment > since]
     rows = iter(reader.history(asset, after=since))
-    belief, visits = base, list[Visit]()
+    belief, visits, told = base, list[Visit](), list[Transition]()
     for expected in [*due, None]:
         upto = rows if expected is None else _up_to(rows, expected.moment)
-        belief, ended = fold(belief, asset, upto, layout)
+        belief, ended, transitions = fold(belief, upto, setting)
         visits += ended
+        told += transitions
         if expected is not None and belief != expected:
             return False
     stored = reader.belief(asset)
     if (belief and encode(belief)) != (stored and encode(stored)):
         return False
-    return visits == reader.visits(asset, since)
+    return visits == reader.visits(asset, since) and told == reader.transitions(asset, since)
 
 
 def _up_to(rows: Iterator[Observation], last: Moment) -> Iterator[Observation]:

@@ -69,7 +69,7 @@ def beliefs(db):
 def from_nothing(db):
     with db.store.reading() as tx:
         folded = {
-            asset: fold(None, asset, tx.history(asset), tx.layout()).belief
+            asset: fold(None, tx.history(asset), tx.settings([asset])[asset]).belief
             for asset in tx.bound_assets()
         }
     return {asset: encode(belief) for asset, belief in folded.items() if belief}
@@ -162,7 +162,7 @@ def believed(first, last=None):
     ],
 )
 def test_a_first_place_is_news_and_another_one_a_correction(before, after, kind):
-    told = news(Told(before, ()), Told(after, ()))
+    told = news(Told(before, (), ()), Told(after, (), ()))
     assert [entry.kind for entry in told] == ([kind] if kind else [])
 
 

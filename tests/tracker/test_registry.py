@@ -133,7 +133,7 @@ def test_a_place_in_whole_degrees_is_stored_as_it_is_folded(db, make):
         bind_tag(tx, "A1", HEX)
     db.record(make.message(make.read(), device="gate-1"))
     with db.store.reading() as tx:
-        refolded = fold(None, "A1", tx.history("A1"), tx.layout()).belief
+        refolded = fold(None, tx.history("A1"), tx.settings(["A1"])["A1"]).belief
     assert encode(db.belief()) == encode(refolded)
 
 

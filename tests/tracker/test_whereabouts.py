@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.fold import fold
+from tracker.inference import bare
 from tracker.layout import Layout
 from tracker.places import Circle, Polygon, Reader, Site, Standing, Zone
 from tracker.versions import Version
@@ -59,7 +60,7 @@ def go(make):
             for minute, north, *acc in way
         ]
         rows = sorted(make.message(*fixes).observations, key=lambda row: (row.at, row.key))
-        return fold(None, "A1", rows, at)
+        return fold(None, rows, bare("A1", at))
 
     return went
 
@@ -197,7 +198,7 @@ class TestSites:
         )
         way = [(0, 179.5), (2, 179.95), (4, -179.95), (6, 180.0), (8, -180.0), (10, -179.5)]
         fixes = [make.fix(NOW + minute * MINUTE, -17.0, lon) for minute, lon in way]
-        folded = fold(None, "A1", make.message(*fixes).observations, layout(fiji))
+        folded = fold(None, make.message(*fixes).observations, bare("A1", layout(fiji)))
         assert stay(folded) == ("fiji", ENTERED, 2, 8)
         assert folded.belief.whereabouts.turn.site is None
 
@@ -235,20 +236,20 @@ class TestReads:
     def test_a_read_is_at_the_zones_site_or_at_the_one_around_the_reader(self, make, reader, site):
         at = layout(*self.ZONED[:3], reader)
         (row,) = make.message(make.read(NOW), device="gate-1").observations
-        known = fold(None, "A1", [row], at).belief.whereabouts
+        known = fold(None, [row], bare("A1", at)).belief.whereabouts
         assert known.site == site
 
     def test_a_read_elsewhere_ends_a_stay_at_once(self, make, go):
         before = go((0, INSIDE), (5, INSIDE))
         (row,) = make.message(make.read(NOW + 9 * MINUTE), device="gate-1").observations
-        folded = fold(before.belief, "A1", [row], layout(*self.ZONED))
+        folded = fold(before.belief, [row], bare("A1", layout(*self.ZONED)))
         assert visits(folded) == [("depot", SEEN, 0, 5, LEFT, 9)]
         assert stay(folded) == ("yard", ENTERED, 9, 9)
 
     def test_a_read_confirms_what_a_fix_has_seen_first(self, make, go):
         before = go((0, INSIDE), (5, INSIDE), (10, THERE))
         (row,) = make.message(make.read(NOW + 10 * MINUTE + 1), device="gate-1").observations
-        folded = fold(before.belief, "A1", [row], layout(*self.ZONED))
+        folded = fold(before.belief, [row], bare("A1", layout(*self.ZONED)))
         assert stay(folded)[:3] == ("yard", ENTERED, 10)
 
 

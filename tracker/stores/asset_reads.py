@@ -26,6 +26,8 @@ from tracker.fold import Belief
 from tracker.geofence import Box
 from tracker.model import Asset
 from tracker.ports import AssetFilter, Position, SiteVisit
+from tracker.present import Present
+from tracker.stage import Transition
 from tracker.stores import rows, schema, sql
 from tracker.whereabouts import Moment, Visit
 
@@ -145,6 +147,19 @@ class AssetReads(sql.Speaks):
         query = select(*table.c[1:]).where(table.c.asset == asset, *decided)
         ordered = query.order_by(table.c.opened_at, table.c.opened_key)
         return [rows.visit(row) for row in self._db.execute(ordered)]
+
+    def transitions(
+        self, asset: str, after: Moment | None = None, until: Moment | None = None
+    ) -> list[Transition]:
+        table = schema.transitions
+        told = between(table.c.at, table.c.key, after, until)
+        query = select(*table.c[1:]).where(table.c.asset == asset, *told)
+        ordered = query.order_by(table.c.at, table.c.key)
+        return [rows.transition(row) for row in self._db.execute(ordered)]
+
+    def presents(self, assets: Iterable[str]) -> dict[str, Present]:
+        found = self._db.exec_driver_sql(self._sql.presents, (sql.as_json(list(assets)),))
+        return {row[0]: rows.present(row) for row in found}
 
     def visits_at(
         self, site: str, since: int | None, until: int | None, after: Position, limit: int

@@ -10,6 +10,8 @@ from tracker import fold
 from tracker.cells import cells_near
 from tracker.fold import Belief, Entry, Place
 from tracker.geofence import Box
+from tracker.present import Now, Present
+from tracker.stage import Transition
 from tracker.stores import rows, schema, sql
 from tracker.stores.asset_reads import between, cell
 from tracker.stores.cache import Cache
@@ -46,9 +48,11 @@ class AssetWrites(sql.Speaks):
         self._many(self._sql.save_belief, moved)
 
     def drop_belief(self, asset: str) -> None:
-        for table in (schema.beliefs, schema.snapshots, schema.visits):
+        of_asset = (schema.snapshots, schema.visits, schema.transitions, schema.presents)
+        for table in (schema.beliefs, *of_asset):
             self._db.execute(delete(table).where(table.c.asset == asset))
         self._cache.beliefs.pop(asset, None)
+        self._cache.presents.pop(asset, None)
 
     def snapshot_before(self, asset: str, moment: Moment) -> Belief | None:
         table = schema.snapshots
@@ -87,6 +91,32 @@ class AssetWrites(sql.Speaks):
         table = schema.visits
         decided = between(table.c.closed_at, table.c.closed_key, after, until)
         self._db.execute(delete(table).where(table.c.asset == asset, *decided))
+
+    def add_transitions(self, transitions: Sequence[tuple[str, Transition]]) -> None:
+        self._many(self._sql.add_transition, [rows.transition_row(*one) for one in transitions])
+
+    def drop_transitions(
+        self, asset: str, after: Moment | None, until: Moment | None = None
+    ) -> None:
+        table = schema.transitions
+        told = between(table.c.at, table.c.key, after, until)
+        self._db.execute(delete(table).where(table.c.asset == asset, *told))
+
+    def presents(self, assets: Iterable[str]) -> dict[str, Present]:
+        known, wanted = self._cache.presents, list(assets)
+        if unknown := [asset for asset in wanted if asset not in known]:
+            known.update(dict.fromkeys(unknown))
+            found = self._db.exec_driver_sql(self._sql.presents, (sql.as_json(unknown),))
+            known.update((row[0], rows.present(row)) for row in found)
+        return {asset: told for asset in wanted if (told := known[asset]) is not None}
+
+    def save_presents(self, told: Sequence[Now]) -> None:
+        profiles = {one.profile.id: one.profile for one in told}
+        new = [p for id, p in profiles.items() if id not in self._cache.profiles]
+        self._many(self._sql.add_profile, [rows.profile_row(profile) for profile in new])
+        self._cache.profiles.update(profiles)
+        self._many(self._sql.save_present, [rows.present_row(one) for one in told])
+        self._cache.presents.update((one.present.asset, one.present) for one in told)
 
     def mark_stale(self, assets: Mapping[str, int]) -> None:
         if assets:

@@ -7,9 +7,11 @@ nobody else changes. SQLite's `data_version` tells, inside the transaction, whet
 from __future__ import annotations
 
 from tracker.fold import Belief
+from tracker.inference import Inference, Setting
 from tracker.layout import Layout
 from tracker.model import Binding, Device
 from tracker.ports import Boot
+from tracker.present import Present
 from tracker.receipts import Progress
 
 ENTRIES_AT_MOST = 200_000  # of each sort; a belief takes about a kilobyte
@@ -28,10 +30,14 @@ class Cache:
         self.bindings: dict[str, list[Binding]] = {}
         self.progress: dict[Boot, Progress] = {}
         self.beliefs: dict[str, Belief | None] = {}
+        self.presents: dict[str, Present | None] = {}
         self.doubted: set[str] | None = None  # devices of which something is in quarantine
         self.sightings: set[tuple[str, str]] = set()
+        self.profiles: set[int] = set()
         self.cells: set[tuple[int, int, int, str]] = set()
         self.layout: Layout | None = None
+        self.inference: Inference | None = None
+        self.settings: dict[str, Setting] = {}
         self.partitions: set[int] = set()  # of the log, that are there
         self.edge: list[int | None] = []  # the log's edge, once it is known
         self.anything_stale: bool | None = None
@@ -39,7 +45,7 @@ class Cache:
 
     def forget_states(self) -> None:
         """Know nothing of what other recorders may have changed."""
-        self.progress, self.beliefs = {}, {}
+        self.progress, self.beliefs, self.presents = {}, {}, {}
         self.doubted = self.anything_stale = None
 
     def at(self, version: int) -> Cache:
@@ -49,6 +55,7 @@ class Cache:
             self.bindings,
             self.progress,
             self.beliefs,
+            self.settings,
             self.sightings,
             self.cells,
         )

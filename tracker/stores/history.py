@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, or_, select
 
-from tracker.model import Binding, Observation
+from tracker.evidence import Cadence, Case, is_tag
+from tracker.model import Binding, Observation, fact_subject
 from tracker.stores import rows, schema
 from tracker.versions import Version
 from tracker.whereabouts import Moment
@@ -17,16 +18,50 @@ from tracker.whereabouts import Moment
 
 def bindings_of(db: Connection, asset: str, as_of: int | None = None) -> list[Binding]:
     """The bindings to an asset as they hold, or as was recorded by `as_of`."""
+    return [binding for binding in _bindings(db, [asset], as_of) if binding.asset == asset]
+
+
+def _bindings(db: Connection, assets: list[str], as_of: int | None) -> list[Binding]:
+    """The bindings of everything that was ever bound to some assets."""
     table = schema.versions
-    subjects = select(table.c.id).where(table.c.asset == asset, table.c.kind == "binding")
+    subjects = select(table.c.id).where(table.c.asset.in_(assets), table.c.kind == "binding")
     query = select(table).where(table.c.kind == "binding", table.c.id.in_(subjects))
     if as_of is not None:
         query = query.where(table.c.recorded <= as_of)
     histories: dict[str, list[Version[str]]] = {}
     for row in db.execute(query.order_by(table.c.revision)):
         histories.setdefault(row.id, []).append(rows.binding_version(row))
-    spells = (spell for versions in histories.values() for spell in rows.bindings(versions))
-    return [binding for binding in spells if binding.asset == asset]
+    return [binding for versions in histories.values() for binding in rows.bindings(versions)]
+
+
+def cases(db: Connection, assets: list[str], as_of: int | None = None) -> dict[str, Case]:
+    """What is registered of some assets, with their bindings as recorded by `as_of`."""
+    registered = select(*schema.assets.c[1:]).where(schema.assets.c.id.in_(assets))
+    found = {row[0]: rows.asset(row) for row in db.execute(registered)}
+    bindings: dict[str, list[Binding]] = {asset: [] for asset in found}
+    for binding in _bindings(db, assets, as_of):
+        if binding.asset in bindings:
+            bindings[binding.asset].append(binding)
+    trackers = {b.subject for held in bindings.values() for b in held if not is_tag(b.subject)}
+    devices = schema.devices
+    profiles = select(devices.c.id, devices.c.rest_interval_s, devices.c.moving_interval_s)
+    stated = {
+        row.id: Cadence(row.rest_interval_s, row.moving_interval_s)
+        for row in db.execute(profiles.where(devices.c.id.in_(trackers)))
+    }
+    return {
+        id: Case(asset, tuple(held), tuple((s, stated[s]) for s in _trackers(held) if s in stated))
+        for id, asset in found.items()
+        for held in [sorted(bindings[id], key=_by_subject)]
+    }
+
+
+def _trackers(bindings: list[Binding]) -> list[str]:
+    return sorted({b.subject for b in bindings if not is_tag(b.subject)})
+
+
+def _by_subject(binding: Binding) -> tuple[str, int]:
+    return binding.subject, -1 if binding.since is None else binding.since
 
 
 def history(
@@ -44,10 +79,8 @@ def history(
     edge = db.scalar(select(func.max(schema.edges.c.at)))
     from_on = max((t for t in (since, after and after.at, edge) if t is not None), default=None)
     # One range of the index for each binding, read as far as it is wanted.
-    ranges = [
-        _of_binding(db, binding, from_on, until, after, as_of)
-        for binding in bindings_of(db, asset, as_of)
-    ]
+    told = [Binding(asset, fact_subject(asset)), *bindings_of(db, asset, as_of)]
+    ranges = [_of_binding(db, binding, from_on, until, after, as_of) for binding in told]
     yield from islice(merge(*ranges, key=lambda o: (o.at, o.key)), limit)
 
 

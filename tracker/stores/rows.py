@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import orjson
 from sqlalchemy import Row
 
 from tracker.access import ApiKey
+from tracker.account import Explained, Reason
 from tracker.audit import Change
+from tracker.evidence import Profile
 from tracker.fold import Belief, Entry, decode, encode
 from tracker.layout import PlaceValue
 from tracker.model import (
@@ -23,7 +26,9 @@ from tracker.model import (
     what_of,
 )
 from tracker.places import Reader, Site, Zone
+from tracker.present import Now, Present
 from tracker.receipts import Hole, Progress, Span
+from tracker.stage import Told, Transition
 from tracker.versions import Version, timeline
 from tracker.whereabouts import Moment, Visit
 
@@ -100,6 +105,34 @@ def visit(row: Sequence[Any]) -> Visit:
 
 def visit_row(asset: str, v: Visit) -> tuple[Any, ...]:
     return (asset, *v.opened, *v[:6], *v.closed)
+
+
+def transition_row(asset: str, t: Transition) -> tuple[Any, ...]:
+    why = [*t.why[:4], [list(reason) for reason in t.why.reasons]]
+    return (asset, *t[:5], json(why))
+
+
+def transition(row: Sequence[Any]) -> Transition:
+    """A transition from its columns after the asset."""
+    at, key, stage, was, p, why = row
+    *explained, reasons = orjson.loads(why)
+    explanation = Explained._make((*explained, [Reason(*one) for one in reasons]))
+    return Transition(at, key, stage, was, p, explanation)
+
+
+def present_row(now: Now) -> tuple[Any, ...]:
+    told, posterior = now.present, now.standing.row().astype(np.float32)
+    what = (*told[:3], *told.told, *told.path, told.at, told.behind)
+    return (*what, now.standing.tick, now.profile.id, posterior.tobytes())
+
+
+def present(row: Sequence[Any]) -> Present:
+    """A present from its first columns."""
+    return Present._make((*row[:3], Told(*row[3:6]), Told(*row[6:9]), *row[9:11]))
+
+
+def profile_row(profile: Profile) -> tuple[Any, ...]:
+    return profile.id, profile.process, profile.tracked, profile.rates.tobytes()
 
 
 def line_row(entry: Entry, recorded: int) -> tuple[Any, ...]:

@@ -153,6 +153,52 @@ visits = Table(
     sqlite_with_rowid=False,
 )
 
+transitions = Table(
+    "transitions",
+    metadata,
+    Column("asset", Text, primary_key=True),
+    Column("at", BIG, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("stage", Text),  # null: unknown
+    Column("was", Text),
+    Column("p", Float, nullable=False),
+    Column("why", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# What is told of assets now, and what their observations alone tell (`path`). With what a sweep
+# needs to go on from: the probabilities of the states (float32) at a tick, and the profile.
+presents = Table(
+    "presents",
+    metadata,
+    Column("asset", Text, primary_key=True),
+    Column("class", Text, nullable=False),
+    Column("site", Text),
+    Column("stage", Text),  # null: unknown
+    Column("since", BIG, nullable=False),
+    Column("p", Float, nullable=False),
+    Column("path_stage", Text),
+    Column("path_since", BIG, nullable=False),
+    Column("path_p", Float, nullable=False),
+    Column("at", BIG, nullable=False),
+    Column("behind", BIG, nullable=False),
+    Column("tick", BIG, nullable=False),
+    Column("profile", BIG, nullable=False),
+    Column("posterior", LargeBinary, nullable=False),
+    Index("presents_funnel", "stage", "class", "site", "since"),
+    sqlite_with_rowid=False,
+)
+
+# How assets tell of themselves: marks per hour in each state (float64) of a process.
+profiles = Table(
+    "profiles",
+    metadata,
+    Column("id", BIG, primary_key=True),
+    Column("process", Text, nullable=False),
+    Column("tracked", Boolean, nullable=False),
+    Column("rates", LargeBinary, nullable=False),
+)
+
 journal = Table(
     "journal",
     metadata,

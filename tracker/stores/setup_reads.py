@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from sqlalchemy import select
 
 from tracker.access import ApiKey
 from tracker.audit import Change
+from tracker.inference import Inference, Setting
 from tracker.layout import Layout, PlaceValue
 from tracker.model import Binding, Device
 from tracker.ports import DeviceStatus, Vital
+from tracker.process import Process
 from tracker.receipts import Progress
 from tracker.stores import rows, schema, sql
-from tracker.stores.history import bindings_of
+from tracker.stores.history import bindings_of, cases
 from tracker.versions import Version
 
 PLACES = ("site", "zone", "reader")
@@ -55,6 +57,26 @@ class SetupReads(sql.Speaks):
         if as_of is not None:
             query = query.where(table.c.recorded <= as_of)
         return Layout([rows.place_version(row) for row in self._db.execute(query)])
+
+    def inference(self, as_of: int | None = None) -> Inference:
+        table = schema.versions
+        query = select(table).where(table.c.kind == "process").order_by(table.c.revision)
+        if as_of is not None:
+            query = query.where(table.c.recorded <= as_of)
+        found = {row.id: row for row in self._db.execute(query)}
+        processes = [
+            Process.model_validate_json(row.body) for row in found.values() if row.body is not None
+        ]
+        newest = max((row.revision for row in found.values()), default=0)
+        return Inference(self.layout(as_of), processes, newest)
+
+    def settings(self, assets: Iterable[str], as_of: int | None = None) -> dict[str, Setting]:
+        inference, wanted = self.inference(as_of), list(assets)
+        return {
+            id: inference.setting(case)
+            for some in sql.chunks(wanted)
+            for id, case in cases(self._db, some, as_of).items()
+        }
 
     def device(self, id: str) -> DeviceStatus | None:
         row = self._db.execute(select(schema.devices).where(schema.devices.c.id == id)).first()

@@ -10,6 +10,7 @@ from tracker.access import ApiKey
 from tracker.audit import Change
 from tracker.layout import PlaceValue
 from tracker.model import Asset, Binding, Device
+from tracker.process import Process, as_json
 from tracker.stores import rows, schema, sql
 from tracker.stores.cache import Cache
 from tracker.versions import Version
@@ -56,6 +57,7 @@ class SetupWrites(sql.Speaks):
         self._many(self._sql.put_device, [rows.device_row(device) for device in devices])
         for device in devices:
             self._cache.devices.pop(device.id, None)
+        self._cache.settings = {}
 
     def put_asset(self, asset: Asset) -> None:
         self.put_assets([asset])
@@ -68,6 +70,7 @@ class SetupWrites(sql.Speaks):
         self._many(self._sql.put_asset, [(numbers[a.id], *rows.asset_row(a)) for a in assets])
         self._many(self._sql.add_label, [label for a in assets for label in _label_rows(a)])
         self._many(self._sql.add_words, [(numbers[a.id], _words(a)) for a in assets])
+        self._cache.settings = {}
 
     def _forget_how_found(self, assets: list[str]) -> dict[str, int]:
         """Delete the labels and words of the known ones among some assets; their numbers."""
@@ -91,6 +94,7 @@ class SetupWrites(sql.Speaks):
         )
         for version in versions:
             self._cache.bindings.pop(version.id, None)
+        self._cache.settings = {}
 
     def add_place(self, version: Version[PlaceValue]) -> int:
         value = version.value
@@ -104,7 +108,17 @@ class SetupWrites(sql.Speaks):
                 body=None if value is None else value.model_dump_json(exclude_defaults=True),
             )
         )
-        self._cache.layout = None
+        self._cache.layout = self._cache.inference = None
+        return int(added.inserted_primary_key[0])  # type: ignore[index]  # it has one
+
+    def put_process(self, process: Process, recorded: int) -> int:
+        body = rows.json(as_json(process))
+        added = self._db.execute(
+            insert(schema.versions).values(
+                kind="process", id=process.process, recorded=recorded, body=body
+            )
+        )
+        self._cache.inference = None
         return int(added.inserted_primary_key[0])  # type: ignore[index]  # it has one
 
     def audit(self, changes: Sequence[Change]) -> None:

@@ -38,6 +38,10 @@ class Statements:
     note_sighting: str
     note_cell: str
     add_visit: str
+    add_transition: str
+    save_present: str
+    add_profile: str
+    presents: str
     save_snapshot: str
     set_first: str
     add_given_up: str
@@ -74,6 +78,10 @@ _KEEP_LETTER = _insert(schema.dead_letters)
 _NOTE_SIGHTING = _insert(schema.sightings)
 _NOTE_CELL = _insert(schema.cells)
 _ADD_VISIT = _insert(schema.visits, "OR REPLACE")
+_ADD_TRANSITION = _insert(schema.transitions, "OR REPLACE")
+_SAVE_PRESENT = _upsert(schema.presents, "asset")
+_ADD_PROFILE = _insert(schema.profiles)
+_PRESENTS = "SELECT * FROM presents WHERE asset IN (SELECT value FROM json_each(?))"
 _SET_FIRST = """
     UPDATE snapshots SET body = json_set(body, '$.first', json(?))
     WHERE asset = ? AND (at, key) > (?, ?)"""
@@ -143,6 +151,10 @@ SQLITE = Statements(
     note_sighting=_NOTE_SIGHTING,
     note_cell=_NOTE_CELL,
     add_visit=_ADD_VISIT,
+    add_transition=_ADD_TRANSITION,
+    save_present=_SAVE_PRESENT,
+    add_profile=_ADD_PROFILE,
+    presents=_PRESENTS,
     save_snapshot=_SAVE_SNAPSHOT,
     set_first=_SET_FIRST,
     add_given_up=_ADD_GIVEN_UP,

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection
 
+from tracker.inference import Inference, Setting
 from tracker.layout import Layout
 from tracker.stores.asset_writes import AssetWrites
 from tracker.stores.cache import Cache
@@ -31,6 +32,23 @@ class SqlWriter(LogWrites, AssetWrites, SetupWrites, PointWrites, SqlReader):
         if self._cache.layout is None:
             self._cache.layout = super().layout()
         return self._cache.layout
+
+    def inference(self, as_of: int | None = None) -> Inference:
+        if as_of is not None:
+            return super().inference(as_of)
+        if self._cache.inference is None:
+            self._cache.inference = super().inference()
+            self._cache.settings = {}
+        return self._cache.inference
+
+    def settings(self, assets: Iterable[str], as_of: int | None = None) -> dict[str, Setting]:
+        if as_of is not None:
+            return super().settings(assets, as_of)
+        self.inference()
+        known, wanted = self._cache.settings, list(assets)
+        if unknown := [asset for asset in wanted if asset not in known]:
+            known.update(super().settings(unknown))
+        return {asset: known[asset] for asset in wanted if asset in known}
 
     def edge(self) -> int | None:
         if not self._cache.edge:

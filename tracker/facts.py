@@ -1,0 +1,140 @@
+"""Use case: business facts, what people and other systems know of assets.
+
+A fact is an observation like others, about the asset itself: it stands in the log under its own
+id, is folded in its order, and what contradicts a fact of the same id is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from tracker.model import (
+    Asset,
+    Fact,
+    Kind,
+    Observation,
+    body_of,
+    content_digest,
+    event_key,
+    fact_subject,
+)
+from tracker.ports import Writer
+from tracker.process import TOLD, FactKind
+from tracker.refold import refold_touched
+from tracker.stamps import DAY, FUTURE_TOLERATED, StampPolicy
+
+KINDS = get_args(FactKind)
+PEOPLE = ""  # the device of what no device has told
+
+
+class BadFact(Exception):
+    """A fact that cannot be: `key` is the part of it that is wrong."""
+
+    def __init__(self, key: str, text: str) -> None:
+        super().__init__(text)
+        self.key = key
+
+
+class FactConflict(Exception):
+    """Another fact has the same id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What came of a fact: its event key, and whether it was `new`."""
+
+    fact: Fact
+    key: bytes
+    new: bool
+
+
+def fact_of(fields: Mapping[str, Any]) -> tuple[Fact, int]:
+    """A fact from the fields of its JSON form, and its event time (epoch ms). Raises BadFact.
+
+    >>> fact_of({"id": "f-1", "asset": "A1", "kind": "inspected", "outcome": "repair", "at": 7})[0]
+    Fact(asset='A1', kind='inspected', stage='repair', id='f-1', by=None, note=None)
+    """
+    kind = str(fields.get("kind", ""))
+    if kind not in KINDS:
+        raise BadFact("kind", f"{kind!r:.60} is no kind of fact: {', '.join(KINDS)}")
+    for key in ("id", "asset"):
+        if not isinstance(fields.get(key), str) or not 0 < len(fields[key]) <= 256:
+            raise BadFact(key, f"`{key}` is missing, or no text of 1 to 256 characters")
+    at = fields.get("at")
+    if not isinstance(at, int) or isinstance(at, bool):
+        raise BadFact("at", "`at` is missing, or no time in epoch ms")
+    unknown = set(fields) - {"id", "asset", "kind", "at", "by", "note", *TOLD.values()}
+    if unknown:
+        raise BadFact(min(unknown), f"unknown key `{min(unknown)}`")
+    told = [key for key in dict.fromkeys(TOLD.values()) if key in fields]
+    wanted = TOLD.get(kind)
+    if told != ([wanted] if wanted else []):
+        needs = f"needs `{wanted}` and" if wanted else "names"
+        raise BadFact(wanted or told[0], f"a fact of the kind {kind} {needs} no other stage")
+    stage = fields[wanted] if wanted else None
+    for key in ("by", "note", *told):
+        if not isinstance(fields.get(key, ""), str) or len(fields.get(key, "")) > 1_024:
+            raise BadFact(key, f"`{key}` is no text of at most 1,024 characters")
+    fact = Fact(fields["asset"], kind, stage, fields["id"], fields.get("by"), fields.get("note"))
+    return fact, at
+
+
+def observed(fact: Fact, at: int, received: int) -> Observation:
+    """A fact as a row of the log.
+
+    >>> observed(Fact("A1", "received", id="f-1"), 7, 9).subject
+    'fact:A1'
+    """
+    body = body_of(fact)
+    key = event_key(f"fact\x1f{fact.id}")
+    digest = content_digest(at, body)
+    subject = fact_subject(fact.asset)
+    return Observation(
+        key, digest, Kind.FACT, subject, PEOPLE, None, None, 0, at, at, None, received, body, fact
+    )
+
+
+def state(
+    tx: Writer, facts: Sequence[tuple[Fact, int]], policy: StampPolicy, received: int
+) -> list[Stated]:
+    """Log facts, each with its event time (epoch ms), and fold them. The same fact again changes
+    nothing. Raises BadFact or FactConflict, and then nothing of it is stored."""
+    settings = tx.settings({fact.asset for fact, _ in facts})
+    for fact, at in facts:
+        if fact.asset not in settings:
+            raise BadFact("asset", f"there is no asset {fact.asset}")
+        _check_time(at, received, policy)
+        chain = settings[fact.asset].evidence.chain
+        check_stage(fact, settings[fact.asset].case.asset, chain.stages)
+    rows = {row.key: row for row in (observed(fact, at, received) for fact, at in facts)}
+    known = tx.digests(rows)
+    for fact, at in facts:
+        row = observed(fact, at, received)
+        if known.get(row.key, rows[row.key].digest) != row.digest:
+            raise FactConflict(f"fact {fact.id} says something else already")
+    new = tx.append([row for key, row in rows.items() if key not in known], received)
+    edge = tx.edge()
+    telling = [rows[key] for key in new if edge is None or rows[key].at >= edge]
+    refold_touched(tx, telling, received)
+    return [Stated(row.what, row.key, row.key in new) for row in rows.values()]  # type: ignore[arg-type]  # they are facts
+
+
+def check_stage(fact: Fact, asset: Asset, stages: Sequence[str]) -> None:
+    """Raise BadFact where a fact names a stage that its asset's process does not know, or none
+    where it must."""
+    key = TOLD.get(fact.kind)
+    if key is None and fact.stage is not None:
+        raise BadFact("stage", f"a fact of the kind {fact.kind} names no stage")
+    if key is not None and fact.stage not in stages:
+        named = f"there is no stage {fact.stage!r}" if fact.stage else f"`{key}` is missing"
+        raise BadFact(key, f"{named}: a {asset.class_} may be in {', '.join(stages)}")
+
+
+def _check_time(at: int, received: int, policy: StampPolicy) -> None:
+    if policy.believes_all:
+        return
+    latest = received + policy.tolerance(FUTURE_TOLERATED)
+    if not max(policy.floor, received - policy.history_days * DAY) <= at <= latest:
+        raise BadFact("at", "that time lies too far back, or in the future")

@@ -1,0 +1,71 @@
+"""What is told of an asset's stage now: beliefs stand still between observations, time does not.
+
+What was told last, and what time alone has made of it since, is history that the log does not
+hold: it is kept beside the belief, and is no part of it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tracker.chain import Array
+from tracker.evidence import Profile
+from tracker.fold import Belief
+from tracker.inference import Setting
+from tracker.stage import Standing, Told, predicted, tell
+
+
+class Present(NamedTuple):
+    """What is `told` of an asset, with the probability of the told stage (of the likeliest one,
+    if none is) at the asset's time `at`. `path` is what its observations alone tell. The asset's
+    clock is `behind` (ms): it is that of a recording."""
+
+    asset: str
+    class_: str
+    site: str | None
+    told: Told
+    path: Told
+    at: int
+    behind: int
+
+
+class Now(NamedTuple):
+    """A present, with the probabilities of the stages (one row), the standing that it was
+    predicted from, and how the asset tells of itself from here on."""
+
+    present: Present
+    stages: Array
+    standing: Standing
+    profile: Profile
+
+
+def present(
+    belief: Belief, setting: Setting, before: Present | None, now: int, behind: int = 0
+) -> Now:
+    """What is told of an asset at `now` (epoch ms), after what was told `before`. Where its
+    observations tell something new since, that is what it goes on from."""
+    standing, chain = known(belief), setting.evidence.chain
+    at = max(now - behind, belief.at)
+    stages = chain.by_stage(predicted(standing, setting.case, setting.evidence, at))
+    told = standing.told
+    if before is not None and before.path == standing.told:
+        told = before.told
+    told = tell(told, stages, chain, at)
+    p = float(stages[0, chain.number[told.stage]] if told.stage else stages.max())
+    made = Present(
+        belief.asset,
+        setting.case.asset.class_,
+        belief.whereabouts.site,
+        told._replace(p=p),
+        standing.told,
+        at,
+        behind,
+    )
+    profile = setting.evidence.profile(setting.case, standing.roles, at)
+    return Now(made, stages, standing, profile)
+
+
+def known(belief: Belief) -> Standing:
+    """What is known of the stage of an asset whose belief was folded."""
+    assert belief.standing is not None  # the fold makes one of the first observation
+    return belief.standing
