@@ -150,10 +150,9 @@ def record(
     return result
 
 
-def _recordings(rows: Sequence[Observation], devices: Mapping[str, Device]) -> dict[str, int]:
-    """How far behind (ms) the clocks of recordings are, by the newest of their rows."""
-    replayed = [row for row in rows if row.device in devices and devices[row.device].recording]
-    return {row.device: row.received - row.at for row in sorted(replayed, key=lambda row: row.at)}
+def _recordings(rows: Sequence[Observation], devices: Mapping[str, Device]) -> dict[bytes, int]:
+    """How far behind (ms) the clocks of recordings are, by the event keys of their rows."""
+    return {row.key: row.received - row.at for row in rows if devices[row.device].recording}
 
 
 def first_heard(tx: Writer, messages: Sequence[Message]) -> dict[str, Device]:

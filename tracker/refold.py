@@ -16,13 +16,14 @@ from tracker.inference import Setting
 from tracker.model import Fact, Observation
 from tracker.news import Told, news
 from tracker.ports import Reader, Writer
-from tracker.present import Present, present
+from tracker.present import present
 from tracker.stage import Transition
 from tracker.whereabouts import Moment, Visit
 
 SNAPSHOT_EVERY = 32  # observations: reading so many back and folding them takes about 3 ms
 ALWAYS = -(2**63)  # an event time before every other
-NOT_BEHIND: Mapping[str, int] = {}
+NOT_BEHIND: Mapping[bytes, int] = {}
+NO_CLOCKS: Mapping[str, int] = {}
 
 
 class Rerun(NamedTuple):
@@ -73,10 +74,11 @@ def refold_touched(
     tx: Writer,
     rows: Sequence[Observation],
     recorded: int,
-    behind: Mapping[str, int] = NOT_BEHIND,
+    behind: Mapping[bytes, int] = NOT_BEHIND,
 ) -> None:
     """Bring the beliefs up to date that newly logged rows touch, and what is told of them now.
-    `behind` are the clocks (ms) of the devices that replay a recording."""
+    `behind` is how far (ms) the clocks of recordings are behind, by the event keys of their
+    rows."""
     touched = _touched(tx, rows)
     before = tx.beliefs(touched)
     stale = tx.stale(touched)
@@ -104,23 +106,35 @@ def refold_touched(
     tx.add_transitions(transitions)
     tx.save_snapshots(snapshots)
     _write(tx, entries, recorded)
-    clocks = {asset: behind.get(fresh[-1].device, 0) for asset, fresh in touched.items()}
-    tell_present(tx, touched, recorded, clocks)
+    nows = {asset: max(row.received for row in fresh) for asset, fresh in touched.items()}
+    tell_present(tx, nows, _clocks(tx.beliefs(touched), touched, behind))
+
+
+def _clocks(
+    beliefs: Mapping[str, Belief],
+    touched: Mapping[str, Sequence[Observation]],
+    behind: Mapping[bytes, int],
+) -> dict[str, int]:
+    """How far behind the clocks of those assets are whose newest observation is a fresh one."""
+    return {
+        asset: behind.get(fresh[-1].key, 0)
+        for asset, fresh in touched.items()
+        if asset in beliefs and beliefs[asset].key == fresh[-1].key.hex()
+    }
 
 
 def tell_present(
-    tx: Writer, assets: Iterable[str], now: int, behind: Mapping[str, int] = NOT_BEHIND
-) -> list[Present]:
-    """Tell anew what is told of some assets, whose beliefs are up to date; as it is then."""
-    wanted = list(assets)
-    before, settings = tx.presents(wanted), tx.settings(wanted)
+    tx: Writer, assets: Mapping[str, int], behind: Mapping[str, int] = NO_CLOCKS
+) -> None:
+    """Tell anew what is told of some assets, whose beliefs are up to date, each as it is at a
+    time (epoch ms). `behind` are the clocks of some, as their newest observation tells them."""
+    before, settings = tx.presents(assets), tx.settings(assets)
     told = []
-    for asset, belief in tx.beliefs(wanted).items():
+    for asset, belief in tx.beliefs(assets).items():
         old = before.get(asset)
         clock = behind.get(asset, old.behind if old is not None else 0)
-        told.append(present(belief, settings[asset], old, now, clock))
+        told.append(present(belief, settings[asset], old, assets[asset], clock))
     tx.save_presents(told)
-    return [one.present for one in told]
 
 
 def _onto(old: Belief | None, fresh: Sequence[Observation], setting: Setting) -> Rerun:
@@ -156,7 +170,7 @@ def refresh(tx: Writer, asset: str, recorded: int) -> None:
     if at is not None:
         _replace(tx, asset, Moment(at, ""), recorded)
         tx.freshened(asset)
-        tell_present(tx, [asset], recorded)
+        tell_present(tx, {asset: recorded})
 
 
 def refresh_some(tx: Writer, recorded: int, limit: int) -> int:

@@ -87,7 +87,9 @@ def _compare_beliefs(reader: Reader, report: Report, progress: Callable[[int, in
 def as_refolded(reader: Reader, asset: str) -> bool:
     """Whether an asset's belief, visits, stages and snapshots are those that its log comes to,
     from nothing, or from its base belief where the log has an edge."""
-    setting = reader.settings([asset])[asset]
+    setting = reader.settings([asset]).get(asset)
+    if setting is None:
+        return False  # of what is not registered, nothing can be believed
     edge = reader.edge()
     snapshots = reader.snapshots(asset)
     base = next((s for s in reversed(snapshots) if edge is not None and s.at < edge), None)

@@ -225,7 +225,7 @@ REFUSED = {
     ),
     "trackers:\n  - {device: tag:E280}": (
         "line 2: trackers[0].device: 'tag:E280' is no device id: 1 to 128 characters, no control "
-        "characters, none of / + #, not beginning with tag: or urn:"
+        "characters, none of / + #, not beginning with tag:, urn: or fact:"
     ),
     "trackers:\n  - {device: t, rest_interval_s: 0}": (
         "line 2: trackers[0].rest_interval_s: should be greater than 0, not '0'"
@@ -334,7 +334,7 @@ REFUSED = {
     ],
     "readers:\n  - {device: r/1, antennas: {1: z}}": [
         "line 2: readers[0].device: 'r/1' is no device id: 1 to 128 characters, no control "
-        "characters, none of / + #, not beginning with tag: or urn:",
+        "characters, none of / + #, not beginning with tag:, urn: or fact:",
         "line 2: readers[0].antennas.1: there is no zone 'z'",
     ],
     "sites:\n  - {id: a, kind: shed}\n  - {id: a, timezone: CEST}": [
