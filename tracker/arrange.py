@@ -155,20 +155,49 @@ def _touched(tx: Writer, before: Spells, after: Spells) -> set[str]:
         return set()
     changed = [spell.value for spell in before if spell not in after]
     changed += [spell.value for spell in after if spell not in before]
-    subjects: set[str] = set()
-    assets: set[str] = set()
+    sites, subjects = set[str](), set[str]()
     for value in changed:
         if isinstance(value, Site):
-            assets.update(tx.visitors(value.id))
-            subjects.update(_read_at(tx, {z.id for z in _zones(tx) if z.site == value.id}))
+            if _is_a_first(tx, value):
+                return set(tx.believed())
+            sites.add(value.id)
             if value.geofence is not None:
-                box = shape_of(value.geofence).box
-                subjects.update(tx.near(box), _read_within(tx, box))
+                subjects.update(_around(tx, value.geofence))
         elif isinstance(value, Zone):
-            subjects.update(_read_at(tx, {value.id}))
+            sites.add(value.site)
         else:
             subjects.update(tx.seen_by(value.device))
+            sites.update(zone.site for zone in _zones(tx) if zone.id in value.zones())
+    assets = {asset for site in sites for asset in _concerned(tx, site, subjects)}
     return assets | tx.bound_to(subjects)
+
+
+def _concerned(tx: Writer, site: str, subjects: set[str]) -> set[str]:
+    """The assets one of whose stages may ever have meant a site; adds to `subjects` what was
+    observed there."""
+    subjects.update(_read_at(tx, {zone.id for zone in _zones(tx) if zone.site == site}))
+    for version in tx.versions("site", site):
+        if isinstance(version.value, Site) and version.value.geofence is not None:
+            subjects.update(_around(tx, version.value.geofence))
+    assets = {*tx.visitors(site), *tx.at_home(site)}
+    first = tx.layout().first_depot()
+    return assets.union(tx.at_home(None)) if first in (site, None) else assets
+
+
+def _around(tx: Writer, fence: Fence) -> set[str]:
+    """What was ever seen in the region of a fence."""
+    box = shape_of(fence).box
+    return {*tx.near(box), *_read_within(tx, box)}
+
+
+def _is_a_first(tx: Writer, site: Site) -> bool:
+    """Whether a site may be the only one of its kind with a fence, or of its stage: then it
+    tells something of assets that were never near."""
+    layout = tx.layout()
+    others = [other for id, other in layout.lasting_sites().items() if id != site.id]
+    fenced = any(other.kind == site.kind and other.geofence is not None for other in others)
+    staged = site.stage is None or any(other.stage == site.stage for other in others)
+    return not (staged and (fenced or site.geofence is None))
 
 
 def _telling(spell: Spell[PlaceValue]) -> tuple[int | None, int | None, str]:

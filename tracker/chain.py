@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.process import At, FactRule, Process, Stage
+from tracker.process import At, FactRule, Process, Stage, digest
 
 Array = NDArray[np.float64]
 
@@ -43,7 +43,7 @@ class Chain:
     """A process, compiled; `tracked` assets have a tracker that may be up or down.
 
     `rates` (states x states, per hour, rows sum to 0) holds the moves, `enter` (stages x states)
-    where a stage begins.
+    where a stage begins. `id` tells chains with other figures apart.
 
     >>> from tracker.process import shipped
     >>> chain = Chain(shipped()["pallet-pool"], tracked=False)
@@ -57,6 +57,7 @@ class Chain:
     def __init__(self, process: Process, *, tracked: bool) -> None:
         self.process = process
         self.tracked = tracked
+        self.id = f"{process.process}@{digest(process)}{'+' if tracked else ''}"
         self.stages = list(process.stages)
         self.number = {name: n for n, name in enumerate(self.stages)}
         self.states = [

@@ -22,8 +22,10 @@ from tracker.registry import (
     BeforeEdge,
     asset_fields,
     bindings_fields,
+    concerns_stage,
     refuse_before_edge,
     save_device,
+    touched_from,
 )
 from tracker.stamps import StampPolicy
 from tracker.times import iso
@@ -158,6 +160,8 @@ class _Import:
                 saved.append(new)
                 lines.append(self._line(difference.action, "asset", new.id, before, after))
         self._tx.put_assets(saved)
+        changed = [a.id for a in saved if a.id in known and concerns_stage(known[a.id], a)]
+        self._tx.mark_stale(dict.fromkeys(self._tx.beliefs(changed), ALWAYS))
         self._tx.audit(lines)
         if any(asset.external_ids for asset in saved):
             self._refuse_shared_ids()
@@ -234,11 +238,12 @@ class _Import:
         observed = self._tx.observed(subjects)
         touched: dict[str, int] = {}
         for version in new:
-            if version.id in observed:
-                at = ALWAYS if version.since is None else version.since
-                for asset in _assets_of(version, before[version.id]):
-                    touched[asset] = min(at, touched.get(asset, at))
-        self._tx.mark_stale(touched)
+            at = touched_from(version.id, version.since)
+            for asset in _assets_of(version, before[version.id]):
+                touched[asset] = min(at, touched.get(asset, at))
+        known = self._tx.beliefs(touched)
+        seen = {a for v in new if v.id in observed for a in _assets_of(v, before[v.id])}
+        self._tx.mark_stale({a: at for a, at in touched.items() if a in known or a in seen})
 
     def _line(self, action: str, kind: str, id: str, before: Any, after: Any) -> Change:
         return Change(self._act.wall, self._act.by, action, kind, id, before, after)

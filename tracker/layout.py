@@ -77,6 +77,14 @@ class Layout:
         """The sites at a time; None: those that are not given up."""
         return _in_force({id: [g.spell for g in gs] for id, gs in self._grounds.items()}, at)
 
+    def lasting_sites(self) -> dict[str, Site]:
+        """The sites that are the same from always on, for ever."""
+        return {
+            id: grounds[0].spell.value
+            for id, grounds in self._grounds.items()
+            if grounds[0].spell[:2] == (None, None)
+        }
+
     def zones(self, at: int | None = None) -> dict[str, Zone]:
         """The zones at a time; None: those that are not given up."""
         return _in_force(self._zones, at)
@@ -97,14 +105,15 @@ class Layout:
         return zones, readers
 
     def _turning_points(self) -> set[int]:
-        """When a zone or a reader begins or ends."""
+        """When a site, a zone or a reader begins or ends."""
         periods = [spell[:2] for spells in self._zones.values() for spell in spells]
+        periods += [g.spell[:2] for grounds in self._grounds.values() for g in grounds]
         periods += [spell[:2] for spells in self._readers.values() for spell in spells]
         return {at for period in periods for at in period if at is not None}
 
     def epoch(self, at: int) -> int:
-        """Which of the times between two `boundaries` an event time lies in: within one, zones
-        and readers are the same."""
+        """Which of the times between two `boundaries` an event time lies in: within one, all
+        places are the same."""
         return bisect_right(self.boundaries, at)
 
     def site(self, id: str, at: int) -> Site | None:

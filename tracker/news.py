@@ -131,6 +131,7 @@ def of_transition(transition: Transition) -> dict[str, Any]:
         "stage": transition.stage,
         "was": transition.was,
         "p": transition.p,
+        "chain": transition.chain,
         "why": why._asdict() | {"reasons": [reason._asdict() for reason in why.reasons]},
     }
 

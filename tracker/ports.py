@@ -446,6 +446,12 @@ class Writer(Reader, Protocol):
     def bound_to(self, subjects: Iterable[str]) -> set[str]:
         """The assets that some subjects have ever told about."""
 
+    def believed(self) -> list[str]:
+        """Every asset of which anything is believed."""
+
+    def at_home(self, site: str | None) -> list[str]:
+        """Those whose home is a site (None: that have none)."""
+
     def visitors(self, site: str) -> list[str]:
         """Every asset whose belief or visits name a site."""
 

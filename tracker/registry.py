@@ -13,6 +13,7 @@ from typing import Any
 
 from tracker.audit import PROGRAM, Act, audited
 from tracker.epc import tag_id
+from tracker.evidence import is_tag
 from tracker.model import (
     ASSET_ID_RULE,
     DEVICE_ID_RULE,
@@ -99,8 +100,14 @@ def save_device(
         return _adopt(tx, device.id, policy, act)
     if _profile(known) != _profile(device):
         tx.put_device(replace(device, version=known.version + 1))
+        if _cadence(known) != _cadence(device):
+            tx.mark_stale(dict.fromkeys(tx.bound_to([device.id]), ALWAYS))
         audited(tx, act, "change", "device", device.id, _profile(known), _profile(device))
     return 0
+
+
+def _cadence(device: Device) -> tuple[float | None, float | None]:
+    return device.rest_interval_s, device.moving_interval_s
 
 
 def register_asset(tx: Writer, asset: Asset, act: Act = PROGRAM) -> None:
@@ -132,10 +139,21 @@ def save_asset(tx: Writer, asset: Asset, act: Act = PROGRAM, expected: int | Non
     if known is not None and replace(known, version=version) == saved:
         return known
     tx.put_asset(saved)
+    if known is not None and concerns_stage(known, saved) and tx.belief(saved.id):
+        tx.mark_stale({saved.id: ALWAYS})
     before = None if known is None else asset_fields(known)
     action = "create" if known is None else "change"
     audited(tx, act, action, "asset", asset.id, before, asset_fields(saved))
     return saved
+
+
+def concerns_stage(before: Asset, after: Asset) -> bool:
+    """Whether a changed asset is one of which something else is believed."""
+    return (before.class_, before.home, before.initial_stage) != (
+        after.class_,
+        after.home,
+        after.initial_stage,
+    )
 
 
 def asset_with_external_id(tx: Writer, system: str, id: str) -> Asset | None:
@@ -229,10 +247,16 @@ def _audited(tx: Writer, act: Act, action: str, subject: str, before: Sequence[B
 
 def _follow(tx: Writer, subject: str, assets: set[str], since: int | None, act: Act) -> None:
     """Fold the assets again that a changed binding touches, if there is anything to fold."""
-    if tx.observed([subject]):
-        tx.mark_stale(dict.fromkeys(assets, ALWAYS if since is None else since))
-        for asset in sorted(assets):
-            refresh(tx, asset, act.now)
+    folded = {asset for asset in assets if tx.observed([subject]) or tx.belief(asset)}
+    tx.mark_stale(dict.fromkeys(folded, touched_from(subject, since)))
+    for asset in sorted(folded):
+        refresh(tx, asset, act.now)
+
+
+def touched_from(subject: str, since: int | None) -> int:
+    """From which event time on a changed binding touches a belief: a tracker, or none, makes it
+    another one from the beginning."""
+    return since if since is not None and is_tag(subject) else ALWAYS
 
 
 def _adopt(tx: Writer, device: str, policy: StampPolicy, act: Act) -> int:

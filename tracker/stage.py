@@ -62,9 +62,10 @@ class Told(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """What is believed after the last observation: the probabilities of the chain's states as
-    bytes of float64, at `tick`; the asset's sites; which marks have counted; what is told."""
+    """What is believed after the last observation: the probabilities of the states of `chain`
+    as bytes of float64, at `tick`; the asset's sites; which marks have counted; what is told."""
 
+    chain: str
     tick: int
     p: bytes
     roles: Roles
@@ -79,13 +80,14 @@ class Standing(NamedTuple):
 
 class Transition(NamedTuple):
     """What is told has changed, at the observation `(at, key)`: from `was` to `stage`, whose
-    probability is `p` (of the unknown stage: that of the likeliest), and why."""
+    probability is `p` (of the unknown stage: that of the likeliest) in a `chain`, and why."""
 
     at: int
     key: str
     stage: str | None
     was: str | None
     p: float
+    chain: str
     why: Explained
 
 
@@ -96,7 +98,16 @@ def begin(evidence: Evidence, case: Case, at: int) -> Standing:
     depot = case.asset.home or evidence.layout.first_depot()
     roles = Roles(depot, None, case.site)
     account = opened(chain.by_stage(p))
-    return Standing(at // TICK_MS, p.tobytes(), roles, (), Told(None, at, 0.0), account)
+    told = Told(None, at, 0.0)
+    return Standing(chain.id, at // TICK_MS, p.tobytes(), roles, (), told, account)
+
+
+def _carried(known: Standing, chain: Chain) -> Standing:
+    """What another process's chain believed, as far as this one can: what was told is a first
+    stage. So a log that no longer holds the beginning goes on from where it stands."""
+    p = chain.start(known.told.stage)
+    account = opened(chain.by_stage(p))
+    return known._replace(chain=chain.id, p=p.tobytes(), account=account)
 
 
 def step(
@@ -105,6 +116,8 @@ def step(
     """What is believed after one more observation, and what is told anew."""
     if known is None:
         known = begin(evidence, case, row.at)
+    elif known.chain != evidence.chain.id:
+        known = _carried(known, evidence.chain)
     run = _Run(known, row, case, evidence)
     run.settle()
     run.take()
@@ -114,6 +127,8 @@ def step(
 def predicted(known: Standing, case: Case, evidence: Evidence, at: int) -> Array:
     """The probabilities of states (one row) at a time after the last observation, by the kernel
     of stored beliefs, in one step."""
+    if known.chain != evidence.chain.id:
+        known = _carried(known, evidence.chain)
     p = known.row()
     for ticks, profile in _segments(known, case, evidence, at):
         p = profile.silent.predict(p, ticks)
@@ -207,12 +222,12 @@ class _Run:
         if told is not known.told:
             why = self._why(account)
             transition = Transition(
-                row.at, row.key.hex(), told.stage, known.told.stage, told.p, why
+                row.at, row.key.hex(), told.stage, known.told.stage, told.p, known.chain, why
             )
             account = opened(self._q)
         counted = tuple(self._counted.values())
         return Standing(
-            self._tick, self._p.tobytes(), self._roles, counted, told, account
+            known.chain, self._tick, self._p.tobytes(), self._roles, counted, told, account
         ), transition
 
     def _why(self, account: Account) -> Explained:
@@ -297,8 +312,9 @@ def _bucket_end(at: int, width_ms: float) -> int:
 
 def plain(known: Standing) -> list[Any]:
     """A standing as JSON."""
-    tick, p, roles, counted, told, account = known
+    chain, tick, p, roles, counted, told, account = known
     return [
+        chain,
         tick,
         b64encode(p).decode(),
         list(roles),
@@ -311,8 +327,9 @@ def plain(known: Standing) -> list[Any]:
 
 def standing(values: Sequence[Any]) -> Standing:
     """The inverse of `plain`."""
-    tick, p, roles, counted, told, sums, lines = values
+    chain, tick, p, roles, counted, told, sums, lines = values
     return Standing(
+        chain,
         tick,
         b64decode(p),
         Roles(*roles),

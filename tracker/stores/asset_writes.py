@@ -152,6 +152,14 @@ class AssetWrites(sql.Speaks):
             assets.update(a for a in self._db.scalars(query.distinct()) if a is not None)
         return assets
 
+    def believed(self) -> list[str]:
+        return list(self._db.scalars(select(schema.beliefs.c.asset)))
+
+    def at_home(self, site: str | None) -> list[str]:
+        beliefs, assets = schema.beliefs, schema.assets
+        query = select(beliefs.c.asset).join(assets, assets.c.id == beliefs.c.asset)
+        return list(self._db.scalars(query.where(assets.c.home == site)))
+
     def visitors(self, site: str) -> list[str]:
         beliefs, visits = schema.beliefs, schema.visits
         return list(

@@ -109,15 +109,15 @@ def visit_row(asset: str, v: Visit) -> tuple[Any, ...]:
 
 def transition_row(asset: str, t: Transition) -> tuple[Any, ...]:
     why = [*t.why[:4], [list(reason) for reason in t.why.reasons]]
-    return (asset, *t[:5], json(why))
+    return (asset, *t[:6], json(why))
 
 
 def transition(row: Sequence[Any]) -> Transition:
     """A transition from its columns after the asset."""
-    at, key, stage, was, p, why = row
+    at, key, stage, was, p, chain, why = row
     *explained, reasons = orjson.loads(why)
     explanation = Explained._make((*explained, [Reason(*one) for one in reasons]))
-    return Transition(at, key, stage, was, p, explanation)
+    return Transition(at, key, stage, was, p, chain, explanation)
 
 
 def present_row(now: Now) -> tuple[Any, ...]:

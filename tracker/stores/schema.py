@@ -162,6 +162,7 @@ transitions = Table(
     Column("stage", Text),  # null: unknown
     Column("was", Text),
     Column("p", Float, nullable=False),
+    Column("chain", Text, nullable=False),
     Column("why", Text, nullable=False),
     sqlite_with_rowid=False,
 )

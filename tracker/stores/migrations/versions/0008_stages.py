@@ -21,6 +21,7 @@ def upgrade() -> None:
         sa.Column("stage", sa.Text()),
         sa.Column("was", sa.Text()),
         sa.Column("p", sa.Float(), nullable=False),
+        sa.Column("chain", sa.Text(), nullable=False),
         sa.Column("why", sa.Text(), nullable=False),
         sqlite_with_rowid=False,
     )
