@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tracker.audit import PROGRAM, Act, audited
+from tracker.evidence import ROLES
 from tracker.geofence import Box, faults_of, looks_swapped, shape_of
 from tracker.layout import Layout, PlaceValue
 from tracker.places import Fence, Reader, Site, Value, Zone
@@ -180,8 +181,7 @@ def _concerned(tx: Writer, site: str, subjects: set[str]) -> set[str]:
         if isinstance(version.value, Site) and version.value.geofence is not None:
             subjects.update(_around(tx, version.value.geofence))
     assets = {*tx.visitors(site), *tx.at_home(site)}
-    first = tx.layout().first_depot()
-    return assets.union(tx.at_home(None)) if first in (site, None) else assets
+    return assets.union(tx.at_home(None)) if tx.layout().first_depot() == site else assets
 
 
 def _around(tx: Writer, fence: Fence) -> set[str]:
@@ -194,8 +194,12 @@ def _is_a_first(tx: Writer, site: Site) -> bool:
     """Whether a site may be the only one of its kind with a fence, or of its stage: then it
     tells something of assets that were never near."""
     layout = tx.layout()
+    if site.kind == "depot" and layout.first_depot() is None:
+        return True
     others = [other for id, other in layout.lasting_sites().items() if id != site.id]
-    fenced = any(other.kind == site.kind and other.geofence is not None for other in others)
+    fenced = site.kind not in ROLES or any(
+        other.kind == site.kind and other.geofence is not None for other in others
+    )
     staged = site.stage is None or any(other.stage == site.stage for other in others)
     return not (staged and (fenced or site.geofence is None))
 

@@ -82,7 +82,7 @@ class Layout:
         return {
             id: grounds[0].spell.value
             for id, grounds in self._grounds.items()
-            if grounds[0].spell[:2] == (None, None)
+            if grounds and grounds[0].spell[:2] == (None, None)
         }
 
     def zones(self, at: int | None = None) -> dict[str, Zone]:
