@@ -22,6 +22,7 @@ INDEX = {
     "worker": Entry(RUN, "run:worker", "Run a worker alone: what happens by itself."),
     "api": Entry(RUN, "run:api", "Run the API alone."),
     "replay": Entry(RUN, "replay:replay", "Publish a recording as its devices would have."),
+    "simulate": Entry(RUN, "simulate:simulate", "Simulate a world of assets, to files or live."),
     "assets": Entry(ASK, "ask:assets", "List assets, and where each was seen."),
     "where": Entry(ASK, "ask:where", "Tell where an asset is, since when, and from what."),
     "track": Entry(ASK, "track:track_command", "Tell where an asset was, the oldest place first."),
