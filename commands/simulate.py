@@ -12,10 +12,10 @@ import typer
 
 from commands.process import configure_log, stop_signal
 from commands.settings import load_settings
-from commands.show import AsJson, UserError, count, out, progress_bar, show
+from commands.show import AsJson, UserError, count, progress_bar, show
 from firmware_sim.broker import Broker
 from firmware_sim.clock import Clock
-from firmware_sim.world.files import WORLD, write_files, write_truth, write_world
+from firmware_sim.world.files import write_files, write_truth, write_world
 from firmware_sim.world.live import Scribe, publish
 from firmware_sim.world.scenario import BadScenario, Scenario, read_scenario, shipped
 from firmware_sim.world.simulation import simulate as live_through
@@ -115,6 +115,5 @@ def run_live(
     if folder is not None:
         write_world(world, folder)
         write_truth(world, folder)
-        out.print(f"what there is, to import: {folder / WORLD}", soft_wrap=True, markup=False)
     with progress_bar("Publishing") as progress:
         return publish(world, clock, broker, scribe, stopped, progress)

@@ -63,7 +63,8 @@ def _passages(
 ) -> Iterator[Report]:
     seen = []
     for antenna, presence, probability, looks in _in_field(scenario, places, lying, reader):
-        for passage in (presence.since, presence.until):
+        # Out of one zone before into the next.
+        for passage in (presence.since, presence.until - PASSAGE_MS):
             inside = scenario.start_ms < passage < scenario.end_ms
             if inside and random.random() < probability:
                 stamp = passage + random.randrange(PASSAGE_MS)

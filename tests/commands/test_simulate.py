@@ -1,8 +1,17 @@
 """`retour simulate` as a user gives it."""
 
 import json
+import threading
 
 import pytest
+
+from gateway.running import Parts, embedded_gateway
+from tracker.audit import Act
+from tracker.clocks import SystemClock
+from tracker.importer import import_world
+from tracker.stamps import StampPolicy
+from tracker.stores.sqlite import SqliteStore
+from tracker.world import read_world
 
 SMALL = "days: 3\nassets: {count: 2}\ndepots: [{id: d, at: [4, 52]}]\nscatter: {customers: 2}\n"
 
@@ -53,6 +62,29 @@ def test_what_cannot_be_done_is_told_in_a_line(run, words, complaint):
     status, _, complaints = run("simulate", *words)
     assert status == 1
     assert complaints.startswith(f"retour: {complaint}")
+
+
+def test_a_world_that_begins_now_is_stored_by_a_real_gateway(run, scenario, tmp_path, monkeypatch):
+    clock = SystemClock(SystemClock().wall(), 40_000)
+    monkeypatch.setenv("RETOUR_CLOCK", f"{clock.anchor}:{clock.rate}")
+    monkeypatch.setattr("commands.simulate.stop_signal", threading.Event)
+    run("simulate", scenario, "--out", tmp_path / "w")
+    store = SqliteStore(tmp_path / "live.db")
+    parts = Parts(store, clock, StampPolicy(rate=clock.rate), "test-simulate")
+    with store.writing() as tx:
+        act = Act("test", clock.now(), clock.wall())
+        import_world(tx, read_world((tmp_path / "w/WORLD.yaml").read_bytes()), parts.policy, act)
+    with embedded_gateway(parts) as (url, _):
+        status, shown, complaints = run("simulate", scenario, "--url", url, "--json")
+    assert status == 0, complaints
+    told = json.loads(shown[shown.index("{\n") :])
+    assert told["receipted"] > 50
+    assert (told["pending"], told["facts_refused"]) == (0, 0)
+    assert shown.count('{"id": "f-') == told["facts"]
+    with store.reading() as reader:
+        assert sum(len([*numbers]) for _, numbers in reader.kept()) == told["receipted"]
+        assert len([*reader.every_belief()]) == 2  # each asset is believed to be somewhere
+    store.close()
 
 
 def test_every_fault_of_a_scenario_is_told(run, scenario, tmp_path):

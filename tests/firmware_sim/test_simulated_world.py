@@ -15,8 +15,9 @@ import pytest
 
 from firmware_sim.geometry import Point
 from firmware_sim.world import radio
+from firmware_sim.world.assets import lying
 from firmware_sim.world.files import MESSAGES, TRUTH, WORLD, truth, world, write_files
-from firmware_sim.world.mishaps import Condition, condition, delivered
+from firmware_sim.world.mishaps import NEVER_MS, Condition, condition, delivered
 from firmware_sim.world.report import Report
 from firmware_sim.world.scenario import read_scenario, shipped
 from firmware_sim.world.simulation import simulate
@@ -164,6 +165,30 @@ def test_a_tag_is_on_one_asset_at_a_time():
     assert all(one[1] <= other[0] for times in again for one, other in pairwise(times))
 
 
+def test_a_tag_lies_only_where_the_asset_is_that_it_is_on():
+    simulation = lived(ROUGH)
+    places = [
+        (
+            tag.epc,
+            stay.zone,
+            max(stay.since, tag.since or 0),
+            min(stay.until, tag.until or NEVER_MS),
+        )
+        for asset in simulation.assets
+        for tag in asset.tags
+        for stay in asset.stays()
+    ]
+    zones = lying(simulation.scenario, simulation.places, simulation.assets)
+    bound = [
+        (presence.epc, zone, presence.since, presence.until)
+        for zone, tags in zones.items()
+        for presence in tags
+        if not presence.epc.startswith("E28")  # foreign
+    ]
+    assert bound
+    assert set(bound) <= set(places)
+
+
 # How wrong it is
 
 
@@ -230,6 +255,15 @@ def test_what_comes_next_comes_as_often_as_the_scenario_says(crowd):
     total = sum(after.values())
     for stage, share in crowd.scenario.stages["in_use"].next.items():
         assert after[stage] / total == pytest.approx(share, abs=4 * sqrt(share / total))
+
+
+@pytest.mark.parametrize(
+    ("stage", "where", "share"), [("return_transit", "hub", 0.26), ("lost", "elsewhere", 0.4)]
+)
+def test_some_go_by_a_hub_and_some_of_the_lost_are_elsewhere_first(crowd, stage, where, share):
+    visits = [v for a in crowd.assets for v in a.visits if v.stage == stage]
+    found = sum(any(stay.where == where for stay in visit.stays) for visit in visits)
+    assert found / len(visits) == pytest.approx(share, abs=4 * sqrt(share / len(visits)))
 
 
 def test_fixes_are_as_wrong_as_they_should_be(crowd):
