@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.process import At, FactRule, Process, Stage, digest
+from tracker.process import LOST, At, FactRule, Process, Stage, digest
 
 Array = NDArray[np.float64]
 
@@ -24,6 +24,7 @@ BELIEVED, STAYED = 0.97, 0.03  # what a fact moves and leaves of the stages it p
 DOUBTED, RESISTED = 0.01, 0.002  # and of the others
 LEAVING = 0.95
 INITIAL = 0.98  # of what is known of the first stage
+FASTEST_PER_H = 1e6  # at which a stage ends
 ENDED_H = 24.0  # how long the flow's ends count among unknown first stages
 
 
@@ -201,7 +202,7 @@ def _generator(process: Process) -> Array:
         scale = _exit_rate(stage)
         ahead = _ahead(process, stage) @ enter
         elsewhere = np.array([k not in (n, _lost(process)) for k in range(len(enter))])
-        leak = process.leak_per_h * elsewhere / elsewhere.sum() @ enter
+        leak = process.leak_per_h * elsewhere / max(1, elsewhere.sum()) @ enter
         for k, part in enumerate(stage.parts().values()):
             rates[at + k] += scale * part.exit * ahead + leak
         at += size
@@ -212,7 +213,7 @@ def _generator(process: Process) -> Array:
 
 def _lost(process: Process) -> int:
     """The place of `lost` among a process's stages; -1 where it has none."""
-    return next((n for n, name in enumerate(process.stages) if name == "lost"), -1)
+    return next((n for n, name in enumerate(process.stages) if name == LOST), -1)
 
 
 def _ahead(process: Process, stage: Stage) -> Array:
@@ -249,6 +250,18 @@ def _dwell_h(stage: Stage, scale: float) -> float:
     return float(enter @ np.linalg.solve(-generator, np.ones(len(parts))))
 
 
+def shortest_h(stage: Stage) -> float:
+    """How long a stage lasts on average, hours, that ends as soon as it can: a part whose `exit`
+    is 0 must first be left for another.
+
+    >>> from tracker.process import Sub
+    >>> parts = {"hub": Sub(at="hub", to={"road": 5}, exit=0), "road": Sub(at="road")}
+    >>> round(shortest_h(Stage(mean_h=1, next={"ready": 1}, sub=parts)), 3)
+    5.0
+    """
+    return _dwell_h(stage, FASTEST_PER_H) if stage.next else 0.0
+
+
 def _exit_rate(stage: Stage) -> float:
     """The rate, per hour and unit of `exit`, at which a stage ends such that it lasts `mean_h`
     on average. Found by bisection: the dwell falls as the rate grows. 0: it never ends."""
@@ -257,7 +270,7 @@ def _exit_rate(stage: Stage) -> float:
     low, high = 0.0, 1.0
     while _dwell_h(stage, high) > stage.mean_h:
         low, high = high, 2 * high
-        if high > 1e6:  # the parts alone take longer than the whole
+        if high > FASTEST_PER_H:  # the parts alone take longer than the whole
             return high
     for _ in range(80):
         middle = (low + high) / 2

@@ -13,6 +13,7 @@ from importlib.resources import files
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from tracker.places import Share, Value, storable
 from tracker.worldfile import BadWorld, Fault, Map, Names, Path, locate, parse, wording
@@ -165,12 +166,21 @@ def read_process(content: str | bytes) -> Process:
     try:
         process = Process.model_validate(tree)
     except ValidationError as error:
-        found = [_fault(tree, one["loc"], wording(one, _KEYS)) for one in error.errors()]
+        found = [_fault(tree, one["loc"], _wording(one)) for one in error.errors()]
         raise BadWorld([*faults, *found]) from None
     faults += [_fault(tree, path, detail) for path, detail in _contradictions(process)]
     if faults:
         raise BadWorld(faults)
     return process
+
+
+def _wording(error: ErrorDetails) -> str:
+    """What is wrong, where a process means something else than a world file."""
+    if error["type"] == "string_pattern_mismatch":
+        return f"{error['input']!r:.60} is no name: a-z first, then a-z, 0-9 and _, at most 64"
+    if "rssi" in error["loc"] and error["type"] in ("missing", "too_long", "tuple_type"):
+        return "give a mean and a deviation, dBm: [-55, 6]"
+    return wording(error, _KEYS)
 
 
 def _fault(tree: Map, path: Path, detail: str) -> Fault:
@@ -230,8 +240,17 @@ def _of_parts(path: Path, stage: Stage) -> Iterator[Finding]:
     given = [part.enter for part in stage.sub.values() if part.enter is not None]
     if given and abs(sum(given) - 1) > SUM_WITHIN:
         yield path, f"`enter` sums to {sum(given):.6g}, not to 1"
-    if stage.next and not any(part.exit for part in stage.sub.values()):
-        yield path, "no part has an `exit` above 0: the stage could never end"
+    if stage.next:
+        for name in _without_end(stage):
+            yield (*path, name), "the stage never ends from here: no way to an `exit` above 0"
+
+
+def _without_end(stage: Stage) -> list[str]:
+    """The parts from which none is reached that has an `exit`."""
+    ending = {name for name, part in stage.sub.items() if part.exit}
+    for _ in stage.sub:
+        ending |= {name for name, part in stage.sub.items() if ending & part.to.keys()}
+    return [name for name in stage.sub if name not in ending]
 
 
 def _of_fact(path: Path, kind: str, rule: FactRule, stages: Names) -> Iterator[Finding]:
