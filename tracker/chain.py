@@ -25,6 +25,7 @@ DOUBTED, RESISTED = 0.01, 0.002  # and of the others
 LEAVING = 0.95
 INITIAL = 0.98  # of what is known of the first stage
 FASTEST_PER_H = 1e6  # at which a stage ends
+RARELY = 1e-3  # what a process says never happens
 ENDED_H = 24.0  # how long the flow's ends count among unknown first stages
 
 
@@ -66,8 +67,8 @@ class Chain:
                 n,
                 part,
                 sub.at,
-                process.gps.p_fix(sub.at) if sub.fix is None else sub.fix,
-                process.gps.p_moving(sub.at) if sub.moving is None else sub.moving,
+                _unsure(process.gps.p_fix(sub.at) if sub.fix is None else sub.fix),
+                _unsure(process.gps.p_moving(sub.at) if sub.moving is None else sub.moving),
                 up,
             )
             for n, stage in enumerate(process.stages.values())
@@ -173,6 +174,11 @@ class Chain:
         up = np.kron(place, [1.0, 0.0])
         down = np.kron(place, [0.0, 1.0])
         return np.array([up if state.up else down for state in self.states])
+
+
+def _unsure(share: float) -> float:
+    """A probability that a single report cannot refute for good."""
+    return min(max(share, RARELY), 1 - RARELY)
 
 
 def _entries(process: Process) -> Array:

@@ -190,7 +190,7 @@ class Evidence:
     def _all_rates(self, case: Case, roles: Roles, at: int) -> Array:
         rates = np.zeros(len(self.chain.states))
         if case.has_tag(at):
-            for site in roles:
+            for site in dict.fromkeys(roles):  # one site may be two of them
                 for watch in self.watches(site, at):
                     if watch.stated and not watch.portal:
                         own, stray = self._of_zone(watch, roles, at)

@@ -144,8 +144,8 @@ def tell(told: Told, q: Array, chain: Chain, at: int) -> Told:
     if p >= _needed(name, thresholds) and name != told.stage:
         return Told(name, at, p)
     if told.stage is not None and name != told.stage:
-        own = float(q[0, chain.number[told.stage]])
-        if own < thresholds.unknown:
+        number = chain.number.get(told.stage)  # None: it was told by another process
+        if number is None or q[0, number] < thresholds.unknown:
             return Told(None, at, p)
     return told
 

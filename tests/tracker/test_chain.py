@@ -135,6 +135,16 @@ def test_parts_may_take_longer_than_the_whole_can():
 # The tracker
 
 
+def test_what_a_process_says_never_happens_is_rare():
+    """Else one fix too many, or too few, would end all belief."""
+    text = "process: p\nstages:\n  a: {mean_h: 4, at: depot, next: {b: 1}}\n"
+    text += "  b: {mean_h: 9, at: road}\n"
+    text += "gps: {fix: {road: 1, depot: 0}, moving: {road: 1, other: 0}}"
+    depot, road = Chain(read_process(text), tracked=False).states
+    assert (depot.fix, depot.moving) == (0.001, 0.001)
+    assert (road.fix, road.moving) == (0.999, 0.999)
+
+
 def test_a_tracker_is_down_for_its_share_of_the_time():
     chain = Chain(LOOP, tracked=True)
     p = Powers(chain.rates).predict(chain.start(None), 400 * 360)
