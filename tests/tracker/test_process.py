@@ -1,9 +1,14 @@
 """Processes as files: what is read, and what is refused on which line."""
 
+import tomllib
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tracker
+from tracker.chain import shortest_h
 from tracker.process import Process, as_json, read_process, shipped
 from tracker.worldfile import BadWorld
 
@@ -133,3 +138,62 @@ def test_what_is_stored_is_read_back(name):
 
 def test_the_default_stands_first():
     assert next(iter(shipped())) == "pallet-pool"
+
+
+# The shipped ones
+
+
+def test_they_are_part_of_what_is_installed():
+    """An installation that is no checkout has what the package names, and no other files."""
+    root = Path(tracker.__file__).parent
+    packaged = tomllib.loads((root.parent / "pyproject.toml").read_text())
+    patterns = packaged["tool"]["setuptools"]["package-data"]["tracker"]
+    found = {path.stem for pattern in patterns for path in root.glob(pattern)}
+    assert found == {*shipped()}
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_no_shipped_stage_is_over_before_its_parts_can_be(name):
+    for stage in shipped()[name].stages.values():
+        assert shortest_h(stage) < stage.mean_h
+
+
+def test_no_class_follows_two_shipped_processes():
+    classes = [one for process in shipped().values() for one in process.classes]
+    assert len(classes) == len({*classes}) >= 6
+
+
+def reached(process, first, without=None):
+    """The stages that an asset may come to from one, never passing another."""
+    found, ahead = set(), [first]
+    while ahead:
+        name = ahead.pop()
+        if name not in found and name != without:
+            found.add(name)
+            ahead += process.stages[name].next
+    return found
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_what_goes_out_may_come_back(name):
+    process = shipped()[name]
+    first = next(iter(process.stages))
+    assert reached(process, first) == {*process.stages}
+    assert first in {after for one in process.stages["in_use"].next
+                     for after in reached(process, one)}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "needed", "last"),
+    [
+        ("medical-devices", "received", "cleaning", "ready"),
+        ("medical-devices", "received", "certification", "ready"),
+        ("medical-devices", "repair", "cleaning", "ready"),
+        ("kegs", "received", "cleaning", "filled"),
+        ("kegs", "received", "filling", "filled"),
+    ],
+)
+def test_what_must_not_be_left_out_cannot_be(name, first, needed, last):
+    process = shipped()[name]
+    assert last in reached(process, first)
+    assert last not in reached(process, first, without=needed)

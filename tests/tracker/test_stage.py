@@ -455,3 +455,30 @@ def test_a_process_without_what_a_layout_speaks_of_is_fine(events):
     assert known.told.stage == "in"
     known, _ = run([events.fix(NOW + n * HOUR, CUSTOMER) for n in range(3, 12)], setting, known)
     assert known.told.stage == "out"
+
+
+def test_a_fleet_without_rfid_is_told_by_where_it_is(events):
+    """Out to a customer, and to a subcontractor's workshop, which is a site that means a stage."""
+    shop, way = (4.60, 51.90), (4.40, 51.86)
+    fence = Circle(center=shop, radius_m=80)
+    site = Site(id="shop", kind="partner", stage="repair", geofence=fence)
+    case = case_of()._replace(asset=Asset("A1", "trailer"))
+    setting = Inference(layout_of((*PLACES[:2], site))).setting(case)
+    rows, at = [], NOW
+    for place, hours, speed in (
+        (DEPOT, 48, 0.0),
+        (way, 3, 15.0),
+        (CUSTOMER, 96, 0.0),
+        (way, 3, 15.0),
+        (DEPOT, 24, 0.0),
+        (way, 3, 15.0),
+        (shop, 48, 0.0),
+    ):
+        every = 1 if speed else 6
+        for _ in range(hours // every):
+            rows.append(events.fix(at, place, speed))
+            at += every * HOUR
+    _, told = run(rows, setting)
+    said = [one.stage for one in told if one.stage is not None]
+    assert [stage for stage in said if stage not in ("outbound", "return_transit", "to_workshop")] \
+        == ["at_depot", "in_use", "at_depot", "repair"]  # fmt: skip
