@@ -31,7 +31,7 @@ class Setting(NamedTuple):
 
 class Inference:
     """A layout and the processes in use, compiled as they are asked for. An asset follows the
-    process that names its class, one in use before a shipped one, else the default.
+    process that names its class, one of the user's `own` before a shipped one, else the default.
 
     >>> from tracker.layout import EMPTY
     >>> Inference(EMPTY).process_of("no such class").process
@@ -43,8 +43,8 @@ class Inference:
     ) -> None:
         self.layout = layout
         self.revision = max(revision, layout.revision)
-        own = {process.process: process for process in processes}
-        self.processes = own | {n: p for n, p in shipped().items() if n not in own}
+        self.own = {process.process: process for process in processes}
+        self.processes = self.own | {n: p for n, p in shipped().items() if n not in self.own}
         self._by_class: dict[str, Process] = {}
         for process in self.processes.values():
             for name in process.classes:

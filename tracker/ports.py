@@ -452,6 +452,12 @@ class Writer(Reader, Protocol):
     def at_home(self, site: str | None) -> list[str]:
         """Those whose home is a site (None: that have none)."""
 
+    def classes(self) -> list[str]:
+        """The classes that assets are of."""
+
+    def of_class(self, name: str) -> list[str]:
+        """Every asset of a class of which anything is believed."""
+
     def visitors(self, site: str) -> list[str]:
         """Every asset whose belief or visits name a site."""
 

@@ -160,6 +160,15 @@ class AssetWrites(sql.Speaks):
         query = select(beliefs.c.asset).join(assets, assets.c.id == beliefs.c.asset)
         return list(self._db.scalars(query.where(assets.c.home == site)))
 
+    def classes(self) -> list[str]:
+        name = schema.assets.c["class"]
+        return list(self._db.scalars(select(name).distinct().order_by(name)))
+
+    def of_class(self, name: str) -> list[str]:
+        beliefs, assets = schema.beliefs, schema.assets
+        query = select(beliefs.c.asset).join(assets, assets.c.id == beliefs.c.asset)
+        return list(self._db.scalars(query.where(assets.c["class"] == name)))
+
     def visitors(self, site: str) -> list[str]:
         beliefs, visits = schema.beliefs, schema.visits
         return list(
