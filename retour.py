@@ -38,6 +38,8 @@ INDEX = {
     "bench": Entry(CHECK, "bench:group", "Benchmarks, each beside a bare reference."),
     "import": Entry(SET_UP, "world:import_command", "Register what a world file says."),
     "export": Entry(SET_UP, "world:export_command", "Write what is registered as a world file."),
+    "process": Entry(SET_UP, "processes:group", "Processes: the stages that assets pass through."),
+    "refold": Entry(SET_UP, "processes:refold_command", "Fold again what a change has touched."),
     "asset": Entry(SET_UP, "assets:group", "Assets, and what tells about them."),
     "device": Entry(SET_UP, "devices:group", "Devices: trackers and readers."),
     "key": Entry(SET_UP, "keys:group", "Keys for the API."),
