@@ -15,7 +15,16 @@ from tracker import audit
 router = APIRouter(prefix="/v1/audit", tags=["administration"])
 
 Kind = Literal[
-    "asset", "device", "binding", "site", "zone", "reader", "dead letters", "quarantine", "key"
+    "asset",
+    "device",
+    "binding",
+    "site",
+    "zone",
+    "reader",
+    "fact",
+    "dead letters",
+    "quarantine",
+    "key",
 ]
 _changes = Listing("audit", TypeAdapter(tuple[str, RowNumber]))
 

@@ -20,6 +20,7 @@ from api.bodies import WrongMediaType, broken_json, unreadable
 from api.cursors import BadCursor
 from api.limits import TooLarge, TooMany
 from tracker.arrange import BadPlace
+from tracker.facts import FactConflict
 from tracker.ports import SeriesUnavailable, StoreUnavailable
 from tracker.queries import BeforeLog, NotLocated, UnknownAsset, UnknownDevice, UnknownPlace
 from tracker.registry import BeforeEdge, Conflict, Outdated, Unregistered
@@ -46,6 +47,13 @@ Refusal = tuple[tuple[str | int, ...], str]
 
 class ItemsRefused(RequestValidationError):
     """Of many things sent at once some are refused, so none of them is taken."""
+
+    def __init__(self, refusals: Sequence[Refusal]) -> None:
+        super().__init__([{"loc": ("body", *where), "msg": why} for where, why in refusals])
+
+
+class FactsRefused(RequestValidationError):
+    """Facts that cannot be, and why: where each stands in the body."""
 
     def __init__(self, refusals: Sequence[Refusal]) -> None:
         super().__init__([{"loc": ("body", *where), "msg": why} for where, why in refusals])
@@ -98,8 +106,8 @@ class Problem(BaseModel):
     instance: str = Field(description="The path asked for.", examples=["/v1/assets/pallet-9"])
     errors: list[BadParameter] | None = Field(
         None,
-        description="The parameters refused, the first of very many; only with "
-        "/problems/bad-value.",
+        description="The parameters, or what in the body, was refused, the first of very many; "
+        "only with /problems/bad-value, /problems/bad-fact and /problems/items-refused.",
     )
 
 
@@ -126,6 +134,8 @@ SORTS: Mapping[type[Exception], Sort] = {
     UnknownDevice: Sort(404, "unknown-device", "Unknown device"),
     UnknownPlace: Sort(404, "unknown-place", "Unknown site, zone or reader"),
     UnknownKey: Sort(404, "unknown-key", "Unknown key"),
+    FactConflict: Sort(409, "fact-conflict", "Another fact has this id"),
+    FactsRefused: Sort(422, "bad-fact", "A fact cannot be so"),
     Unregistered: Sort(409, "unregistered", "Something that is spoken of is not registered"),
     BadPlace: Sort(422, "bad-place", "The site, zone or reader cannot be so"),
     Conflict: Sort(409, "conflict", "It contradicts what is registered"),

@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
+from tracker.inference import Setting
 from tracker.model import (
+    ASSET_ID_RULE,
     Asset,
     Fact,
     Kind,
@@ -19,14 +21,18 @@ from tracker.model import (
     content_digest,
     event_key,
     fact_subject,
+    is_asset_id,
 )
+from tracker.places import storable
 from tracker.ports import Writer
 from tracker.process import TOLD, FactKind
 from tracker.refold import refold_touched
 from tracker.stamps import DAY, FUTURE_TOLERATED, StampPolicy
+from tracker.times import iso
 
 KINDS = get_args(FactKind)
 PEOPLE = ""  # the device of what no device has told
+TEXT_AT_MOST = 1_024  # characters
 
 
 class BadFact(Exception):
@@ -37,15 +43,24 @@ class BadFact(Exception):
         self.key = key
 
 
+class BadFacts(BadFact):
+    """Of many facts some cannot be: `refused` says which (by their places), and why."""
+
+    def __init__(self, refused: Sequence[tuple[int, BadFact]]) -> None:
+        super().__init__(refused[0][1].key, "; ".join(str(why) for _, why in refused))
+        self.refused = refused
+
+
 class FactConflict(Exception):
     """Another fact has the same id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """What came of a fact: its event key, and whether it was `new`."""
+    """What came of a fact: its event time (epoch ms) and key, and whether it was `new`."""
 
     fact: Fact
+    at: int
     key: bytes
     new: bool
 
@@ -60,8 +75,8 @@ def fact_of(fields: Mapping[str, Any]) -> tuple[Fact, int]:
     if kind not in KINDS:
         raise BadFact("kind", f"{kind!r:.60} is no kind of fact: {', '.join(KINDS)}")
     for key in ("id", "asset"):
-        if not isinstance(fields.get(key), str) or not 0 < len(fields[key]) <= 256:
-            raise BadFact(key, f"`{key}` is missing, or no text of 1 to 256 characters")
+        if not _is_text(fields.get(key)) or not is_asset_id(fields[key]):
+            raise BadFact(key, f"`{key}` is missing, or breaks the rule: {ASSET_ID_RULE}")
     at = fields.get("at")
     if not isinstance(at, int) or isinstance(at, bool):
         raise BadFact("at", "`at` is missing, or no time in epoch ms")
@@ -75,10 +90,19 @@ def fact_of(fields: Mapping[str, Any]) -> tuple[Fact, int]:
         raise BadFact(wanted or told[0], f"a fact of the kind {kind} {needs} no other stage")
     stage = fields[wanted] if wanted else None
     for key in ("by", "note", *told):
-        if not isinstance(fields.get(key, ""), str) or len(fields.get(key, "")) > 1_024:
+        if not _is_text(fields.get(key, "")):
             raise BadFact(key, f"`{key}` is no text of at most 1,024 characters")
     fact = Fact(fields["asset"], kind, stage, fields["id"], fields.get("by"), fields.get("note"))
     return fact, at
+
+
+def _is_text(given: Any) -> bool:
+    if not isinstance(given, str) or len(given) > TEXT_AT_MOST:
+        return False
+    try:
+        return storable(given) == given
+    except ValueError:
+        return False
 
 
 def observed(fact: Fact, at: int, received: int) -> Observation:
@@ -100,25 +124,40 @@ def state(
     tx: Writer, facts: Sequence[tuple[Fact, int]], policy: StampPolicy, received: int
 ) -> list[Stated]:
     """Log facts, each with its event time (epoch ms), and fold them. The same fact again changes
-    nothing. Raises BadFact or FactConflict, and then nothing of it is stored."""
+    nothing. Raises BadFacts or FactConflict, and then nothing of it is stored."""
     settings = tx.settings({fact.asset for fact, _ in facts})
-    for fact, at in facts:
-        if fact.asset not in settings:
-            raise BadFact("asset", f"there is no asset {fact.asset}")
-        _check_time(at, received, policy)
-        chain = settings[fact.asset].evidence.chain
-        check_stage(fact, settings[fact.asset].case.asset, chain.stages)
+    refused = [
+        (place, why)
+        for place, (fact, at) in enumerate(facts)
+        if (why := _refusal(fact, at, settings.get(fact.asset), policy, received)) is not None
+    ]
+    if refused:
+        raise BadFacts(refused)
     rows = {row.key: row for row in (observed(fact, at, received) for fact, at in facts)}
     known = tx.digests(rows)
     for fact, at in facts:
         row = observed(fact, at, received)
         if known.get(row.key, rows[row.key].digest) != row.digest:
-            raise FactConflict(f"fact {fact.id} says something else already")
+            raise FactConflict(f"another fact has the id {fact.id}, and says something else")
     new = tx.append([row for key, row in rows.items() if key not in known], received)
     edge = tx.edge()
     telling = [rows[key] for key in new if edge is None or rows[key].at >= edge]
     refold_touched(tx, telling, received)
-    return [Stated(row.what, row.key, row.key in new) for row in rows.values()]  # type: ignore[arg-type]  # they are facts
+    return [Stated(row.what, row.at, row.key, row.key in new) for row in rows.values()]  # type: ignore[arg-type]  # they are facts
+
+
+def _refusal(
+    fact: Fact, at: int, setting: Setting | None, policy: StampPolicy, received: int
+) -> BadFact | None:
+    """Why a fact cannot be; None where it can."""
+    if setting is None:
+        return BadFact("asset", f"no asset {fact.asset} is registered")
+    try:
+        check_stage(fact, setting.case.asset, setting.evidence.chain.stages)
+        _check_time(at, received, policy)
+    except BadFact as why:
+        return why
+    return None
 
 
 def check_stage(fact: Fact, asset: Asset, stages: Sequence[str]) -> None:
@@ -136,5 +175,7 @@ def _check_time(at: int, received: int, policy: StampPolicy) -> None:
     if policy.believes_all:
         return
     latest = received + policy.tolerance(FUTURE_TOLERATED)
-    if not max(policy.floor, received - policy.history_days * DAY) <= at <= latest:
-        raise BadFact("at", "that time lies too far back, or in the future")
+    earliest = max(policy.floor, received - policy.history_days * DAY)
+    if not earliest <= at <= latest:
+        believed = f"what is believed now lies from {iso(earliest)} to {iso(latest)}"
+        raise BadFact("at", f"{iso(at)} lies too far back, or in the future: {believed}")

@@ -155,7 +155,7 @@ def bodies_of(operation: Any, schemas: Any) -> list[Any]:
     needless = [] if operation["requestBody"].get("required") else [None]
     (name,) = [
         one["$ref"].rpartition("/")[2]
-        for one in [schema, *schema.get("anyOf", [])]
+        for one in [schema, *schema.get("anyOf", []), *schema.get("oneOf", [])]
         if "$ref" in one
     ]
     return (schemas[name].get("examples") or [of_fields(schemas[name])]) + needless
