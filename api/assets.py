@@ -24,6 +24,7 @@ from tracker import model, queries, registry, world
 from tracker.fold import Belief
 from tracker.places import Name, PlaceId
 from tracker.ports import AssetFilter
+from tracker.present import Present
 from tracker.queries import BeforeLog, NotLocated, UnknownAsset, UnknownPlace
 from tracker.registry import Conflict, Unregistered
 
@@ -202,6 +203,15 @@ class ListedAsset(Asset):
     at: Time | None = Field(
         description="When it was last seen somewhere: event time, UTC; null: never."
     )
+    stage: str | None = Field(
+        description="The stage that it is told to be in; null: none is sure enough.",
+        examples=["inspection"],
+    )
+    stage_p: float | None = Field(
+        description="How likely that is, as told last; where no stage is told, how likely the "
+        "likeliest is. null: nothing has been observed yet.",
+        examples=[0.97],
+    )
 
 
 class AssetPage(BeliefPage[ListedAsset]):
@@ -233,6 +243,17 @@ def list_assets(
         str | None,
         Query(description="An external id, as SYSTEM:ID.", examples=["erp:4711"]),
     ] = None,
+    stage: Annotated[
+        str | None,
+        Query(
+            description="The stage that they are told to be in; `unknown`: none is sure enough.",
+            examples=["inspection"],
+        ),
+    ] = None,
+    p_min: Annotated[
+        float | None,
+        Query(ge=0, le=1, description="How likely that is at least.", examples=[0.9]),
+    ] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> AssetPage:
@@ -240,17 +261,19 @@ def list_assets(
     labels = [_label("is", "attribute", text) for text in attribute]
     if external_id is not None:
         labels.append(_label("id", "external_id", external_id))
-    filters = (q, class_, site, *map(":".join, labels))
+    least = None if p_min is None else str(p_min)
+    filters = (q, class_, site, stage, least, *map(":".join, labels))
     after = _assets.position(cursor, *filters) or ""
     with caller.reading() as reader:
         if site is not None:
             queries.known_place(reader, "site", site)
-        wanted = AssetFilter(q, class_, site, tuple(labels))
+        wanted = AssetFilter(q, class_, site, tuple(labels), stage, p_min)
         rows, last = cut(reader.assets(wanted, after, limit + 1), limit)
         beliefs = reader.beliefs(row.id for row in rows)
+        presents = reader.presents(row.id for row in rows)
         stale = reader.stale_count()
     return AssetPage(
-        items=[_listed(row, beliefs.get(row.id)) for row in rows],
+        items=[_listed(row, beliefs.get(row.id), presents.get(row.id)) for row in rows],
         next=_assets.cursor(last.id, *filters) if last else None,
         stale=stale,
     )
@@ -375,9 +398,14 @@ def _shown(asset: model.Asset) -> Asset:
     return Asset(**_fields(asset))
 
 
-def _listed(asset: model.Asset, belief: Belief | None) -> ListedAsset:
-    site = belief.whereabouts.site if belief else None
-    return ListedAsset(**_fields(asset), site=site, at=queries.last_seen(belief))
+def _listed(asset: model.Asset, belief: Belief | None, present: Present | None) -> ListedAsset:
+    return ListedAsset(
+        **_fields(asset),
+        site=belief.whereabouts.site if belief else None,
+        at=queries.last_seen(belief),
+        stage=present.told.stage if present else None,
+        stage_p=present.told.p if present else None,
+    )
 
 
 def _fields(asset: model.Asset) -> dict[str, Any]:

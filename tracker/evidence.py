@@ -184,7 +184,9 @@ class Evidence:
             rates = self._rates[key] = self._all_rates(case, roles, at)
         found = self._profiles.get(rates.tobytes())
         if found is None:
-            found = self._profiles[rates.tobytes()] = Profile(self.chain, rates, self._free)
+            # Threads may share it: to all of them one profile is the same object.
+            made = Profile(self.chain, rates, self._free)
+            found = self._profiles.setdefault(rates.tobytes(), made)
         return found
 
     def _all_rates(self, case: Case, roles: Roles, at: int) -> Array:

@@ -61,7 +61,8 @@ class Inference:
         process, tracked = self.process_of(case.asset.class_), bool(case.trackers)
         key = (process.process, tracked)
         if key not in self._evidence:
-            self._evidence[key] = Evidence(Chain(process, tracked=tracked), self.layout)
+            made = Evidence(Chain(process, tracked=tracked), self.layout)
+            self._evidence.setdefault(key, made)  # threads may share it
         return Setting(case, self._evidence[key])
 
 

@@ -107,12 +107,30 @@ class DeviceStatus(NamedTuple):
 
 class AssetFilter(NamedTuple):
     """Which assets are asked for: `words` that begin like the words of `text`, a class, a site
-    where they are now, and labels (name, value) as in the port `labelled`."""
+    where they are now, labels (name, value) as in the port `labelled`, the stage that is told of
+    them (UNKNOWN: none), and how likely that is at least."""
 
     text: str | None = None
     class_: str | None = None
     site: str | None = None
     labels: tuple[tuple[str, str], ...] = ()
+    stage: str | None = None
+    p_min: float | None = None
+
+
+UNKNOWN = "unknown"
+"""How it is asked for assets of which no stage is told."""
+
+
+class Crowd(NamedTuple):
+    """How many assets of a class are told to be in a stage (None: unknown), at a site, and since
+    when on average, on the clock of now (epoch ms)."""
+
+    stage: str | None
+    class_: str
+    site: str | None
+    assets: int
+    since: float
 
 
 class SiteVisit(NamedTuple):
@@ -200,6 +218,18 @@ class Reader(Protocol):
 
     def presents(self, assets: Iterable[str]) -> dict[str, Present]:
         """What is told of some assets now."""
+
+    def crowds(self, class_: str | None = None, site: str | None = None) -> list[Crowd]:
+        """How many assets are in which stage now, of a class and at a site."""
+
+    def facts(self, asset: str, after: Moment | None, limit: int) -> list[Observation]:
+        """The facts stated of an asset, after a moment, in order."""
+
+    def stage_lines(
+        self, asset: str, since: int | None = None, as_of: int | None = None
+    ) -> list[Line]:
+        """What the journal says of an asset's stages from an event time on, recorded by `as_of`,
+        in the order in which it was written."""
 
     def visits_at(
         self, site: str, since: int | None, until: int | None, after: Position, limit: int

@@ -106,13 +106,13 @@ def fresh(store: Store, asset: str, now: int) -> Iterator[Reader]:
 def asset_status(reader: Reader, asset: str, now: int, as_of: int | None = None) -> AssetStatus:
     """What is known of an asset, or was known at `as_of`. Raises UnknownAsset, BeforeLog."""
     known = known_asset(reader, asset)
-    belief = _belief(reader, asset, as_of)
+    belief = believed(reader, asset, as_of)
     return AssetStatus(
         known,
         reader.bindings_of(asset, as_of),
         belief.at if belief else None,
         belief.first if belief else None,
-        located(reader, belief, now if as_of is None else as_of),
+        located(reader, belief, now, as_of),
         belief.whereabouts if belief else Whereabouts(),
     )
 
@@ -121,8 +121,8 @@ def location(reader: Reader, asset: str, now: int, as_of: int | None = None) -> 
     """An asset's newest place, or the newest one known at `as_of`. Raises UnknownAsset,
     NotLocated, BeforeLog."""
     known_asset(reader, asset)
-    belief = _belief(reader, asset, as_of)
-    found = located(reader, belief, now if as_of is None else as_of)
+    belief = believed(reader, asset, as_of)
+    found = located(reader, belief, now, as_of)
     if found is None:
         raise NotLocated(asset)
     return found
@@ -140,7 +140,8 @@ def last_seen(belief: Belief | None) -> int | None:
     return turn.at if turn is not None and turn.site is not None else None
 
 
-def _belief(reader: Reader, asset: str, as_of: int | None) -> Belief | None:
+def believed(reader: Reader, asset: str, as_of: int | None) -> Belief | None:
+    """What is believed of an asset, or was known at `as_of`. Raises BeforeLog."""
     if as_of is None:
         return reader.belief(asset)
     edge = reader.edge()
@@ -262,18 +263,27 @@ def known_place(reader: Reader, kind: str, id: str) -> None:
         raise UnknownPlace(kind, id)
 
 
-def located(reader: Reader, belief: Belief | None, now: int) -> Located | None:
+def located(
+    reader: Reader, belief: Belief | None, now: int, as_of: int | None = None
+) -> Located | None:
     """The newest place of a belief, as an answer; None where it has none."""
     if belief is None or belief.last is None:
         return None
-    newest = reader.logged(bytes.fromhex(belief.key))
-    status = reader.device(newest.device) if newest else None
-    recording = status is not None and status.device.recording
     whereabouts = belief.whereabouts
     return Located(
         belief.last,
         # A device's clock may be a little ahead: nothing is seen before it happened.
-        max(0, own_time(now, newest, recording) - belief.last.at),
+        max(0, asset_clock(reader, belief, now, as_of) - belief.last.at),
         whereabouts.site,
         whereabouts.site is None or whereabouts.turn is None,
     )
+
+
+def asset_clock(reader: Reader, belief: Belief, now: int, as_of: int | None = None) -> int:
+    """The time on the clock of an asset now, or, of a belief of `as_of`, then."""
+    if as_of is None:
+        present = reader.presents([belief.asset]).get(belief.asset)
+        return now - (present.behind if present is not None else 0)
+    newest = reader.logged(bytes.fromhex(belief.key))
+    status = reader.device(newest.device) if newest else None
+    return own_time(as_of, newest, status is not None and status.device.recording)

@@ -154,6 +154,36 @@ def _needed(stage: str, thresholds: Thresholds) -> float:
     return thresholds.lost if stage == LOST else thresholds.switch
 
 
+def explained_at(
+    known: Standing, case: Case, evidence: Evidence, at: int, stage: str | None
+) -> Explained:
+    """Why a stage (None: the likeliest one) is believed at a time after the last observation
+    rather than the likeliest other one, since what is told has changed."""
+    chain, p = evidence.chain, known.row()
+    parts = _segments(known, case, evidence, at)
+    _, q, changes = _gone_on(p, chain.by_stage(p), parts, chain)
+    best, *others = np.argsort(-q[0], kind="stable").tolist()
+    own = best if stage is None else chain.number[stage]
+    instead = others[0] if own == best else best
+    return explained(booked(known.account, changes, at), chain.stages, own, instead)
+
+
+def _gone_on(
+    p: Array, q: Array, parts: Sequence[tuple[int, Profile]], chain: Chain
+) -> tuple[Array, Array, list[Change]]:
+    """The probabilities of states and of stages after some ticks without a mark, and what moved
+    them."""
+    changes = []
+    for ticks, profile in parts:
+        free = chain.by_stage(profile.free.predict(p, ticks))
+        changes.append(Change(DWELL, "", q, free))
+        p = profile.silent.predict(p, ticks)
+        q = chain.by_stage(p)
+        if profile.silent is not profile.free:
+            changes.append(Change(SILENCE, "", free, q))
+    return p, q, changes
+
+
 def _segments(
     known: Standing, case: Case, evidence: Evidence, until: int
 ) -> list[tuple[int, Profile]]:
@@ -191,13 +221,9 @@ class _Run:
         """Predict to the time of the observation."""
         if self._tick != self._known.tick:
             return
-        for ticks, profile in _segments(self._known, self._case, self._evidence, self._row.at):
-            free = self._chain.by_stage(profile.free.predict(self._p, ticks))
-            self._changes.append(Change(DWELL, "", self._q, free))
-            self._p = profile.silent.predict(self._p, ticks)
-            self._q = self._chain.by_stage(self._p)
-            if profile.silent is not profile.free:
-                self._changes.append(Change(SILENCE, "", free, self._q))
+        parts = _segments(self._known, self._case, self._evidence, self._row.at)
+        self._p, self._q, changes = _gone_on(self._p, self._q, parts, self._chain)
+        self._changes += changes
         self._tick = max(self._row.at // TICK_MS, self._tick)
 
     def take(self) -> None:

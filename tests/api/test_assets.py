@@ -26,7 +26,10 @@ def test_lists_assets_by_id(client: Any, world: Any) -> None:
     answer = client.get("/v1/assets")
     assert answer.status_code == 200
     assert answer.json() == {
-        "items": [{"id": id, **PLAIN, "site": None, "at": None} for id in ("a", "c", TAG)],
+        "items": [
+            {"id": id, **PLAIN, "site": None, "at": None, "stage": None, "stage_p": None}
+            for id in ("a", "c", TAG)
+        ],
         "next": None,
         "stale": 0,
     }

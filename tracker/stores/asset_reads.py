@@ -25,7 +25,7 @@ from tracker import fold
 from tracker.fold import Belief
 from tracker.geofence import Box
 from tracker.model import Asset
-from tracker.ports import AssetFilter, Position, SiteVisit
+from tracker.ports import UNKNOWN, AssetFilter, Position, SiteVisit
 from tracker.present import Present
 from tracker.stage import Transition
 from tracker.stores import rows, schema, sql
@@ -215,6 +215,9 @@ def _sets(wanted: AssetFilter, after: str) -> list[Select[tuple[str]]]:
     if wanted.site is not None:
         there = (beliefs.c.site == wanted.site, beliefs.c.asset > after)
         sets.append(select(beliefs.c.asset).where(*there))
+    if told := told_of(wanted):
+        presents = schema.presents.c.asset
+        sets.append(select(presents).where(*told, presents > after))
     if wanted.class_ is not None or not sets:
         every = select(table.c.id.label("asset")).where(table.c.id > after)
         of_class = every.where(table.c["class"] == wanted.class_)
@@ -236,6 +239,21 @@ def _also(wanted: AssetFilter) -> Iterator[ColumnElement[bool]]:
     for name, value in wanted.labels:
         labelled = (labels.c.name == name, labels.c.value == value, labels.c.asset == table.c.id)
         yield select(labels.c.asset).where(*labelled).exists()
+    if told := told_of(wanted):
+        presents = schema.presents.c.asset
+        yield select(presents).where(*told, presents == table.c.id).exists()
+
+
+def told_of(wanted: AssetFilter) -> list[ColumnElement[bool]]:
+    """The conditions on what is told of an asset's stage."""
+    table = schema.presents
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.stage is not None:
+        stage = None if wanted.stage == UNKNOWN else wanted.stage
+        conditions.append(table.c.stage.is_(None) if stage is None else table.c.stage == stage)
+    if wanted.p_min is not None:
+        conditions.append(table.c.p >= wanted.p_min)
+    return conditions
 
 
 # FTS5 knows an older Unicode, in which some vowels of Tai Lue and signs of Vedic are no letters.

@@ -108,6 +108,17 @@ def _of_binding(
         yield rows.observation(row)
 
 
+def from_edge(db: Connection, after: Moment | None) -> list[ColumnElement[bool]]:
+    """Conditions for what the log still holds, after a moment."""
+    log = schema.log
+    edge: int | None = db.scalar(select(func.max(schema.edges.c.at)))
+    conditions: list[ColumnElement[bool]] = [] if edge is None else [log.c.at >= edge]
+    if after is not None:
+        key = bytes.fromhex(after.key)
+        conditions += [log.c.at >= after.at, or_(log.c.at > after.at, log.c.key > key)]
+    return conditions
+
+
 def _between(since: int | None, until: int | None) -> list[ColumnElement[Any]]:
     at = schema.log.c.at
     bounds = []

@@ -7,10 +7,8 @@ from heapq import merge
 from itertools import groupby
 from typing import Any
 
-import orjson
 from sqlalchemy import Table, func, select, union
 
-from tracker.fold import Entry
 from tracker.model import DeadLetter, Observation, Quarantined
 from tracker.ports import SPAN_MS, Boot, Line, LogSpan, Queues
 from tracker.receipts import Progress
@@ -180,21 +178,7 @@ class LogReads(sql.Speaks):
     def journal_after(self, number: int, limit: int) -> list[Line]:
         table = schema.journal
         query = select(table).where(table.c.id > number).order_by(table.c.id).limit(limit)
-        return [
-            Line(
-                row.id,
-                row.recorded,
-                Entry(
-                    row.asset,
-                    row.kind,
-                    row.about,
-                    row.at,
-                    orjson.loads(row.body),
-                    row.supersedes,
-                ),
-            )
-            for row in self._db.execute(query)
-        ]
+        return [rows.line(row) for row in self._db.execute(query)]
 
     def logged_after(self, number: int, upto: int, limit: int) -> list[tuple[int, bytes, str, int]]:
         log = schema.log

@@ -15,6 +15,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, exc, func, make_u
 from tracker.ports import StoreContended, StoreRefused, StoreUnavailable
 from tracker.stores import schema, upgrade
 from tracker.stores.cache import Cache
+from tracker.stores.compiled import Compiled
 from tracker.stores.partitions import Partitions
 from tracker.stores.postgresql_sql import POSTGRESQL
 from tracker.stores.postgresql_writer import PostgresqlReader, PostgresqlWriter
@@ -44,6 +45,7 @@ class PostgresqlStore:
     def __init__(self, url: str, *, migrate: bool = False) -> None:
         address = _parsed(url)
         self._cache = Cache()
+        self._compiled = Compiled()
         self._one_writer = threading.Lock()
         self._engine = _engine(address)
         self._partitions = Partitions(self._engine)
@@ -105,7 +107,7 @@ class PostgresqlStore:
             self._engine.connect().execution_options(**snapshot) as connection,
             connection.begin(),
         ):
-            yield PostgresqlReader(connection, POSTGRESQL)
+            yield PostgresqlReader(connection, POSTGRESQL, self._compiled)
 
     @contextmanager
     def _mapped_errors(self) -> Iterator[None]:

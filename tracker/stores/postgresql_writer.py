@@ -30,6 +30,7 @@ from tracker.model import Asset, Device, Observation
 from tracker.ports import SPAN_MS, AssetFilter, LogSpan, Outbound
 from tracker.stamps import AHEAD_CORRECTED
 from tracker.stores import rows, schema, sql
+from tracker.stores.asset_reads import told_of
 from tracker.stores.cache import Cache
 from tracker.stores.partitions import Partitions, drop, partitions
 from tracker.stores.postgresql_arrays import array
@@ -117,6 +118,9 @@ def _also(wanted: AssetFilter) -> Iterator[ColumnElement[bool]]:
     for name, value in wanted.labels:
         labelled = (labels.c.name == name, labels.c.value == value, labels.c.asset == table.c.id)
         yield select(labels.c.asset).where(*labelled).exists()
+    if told := told_of(wanted):
+        presents = schema.presents.c.asset
+        yield select(presents).where(*told, presents == table.c.id).exists()
 
 
 class PostgresqlWriter(PostgresqlReader, SqlWriter):

@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
+from tracker.inference import Inference
+from tracker.stores import schema
 from tracker.stores.asset_reads import AssetReads
+from tracker.stores.compiled import Compiled
 from tracker.stores.log_reads import LogReads
 from tracker.stores.point_queue import PointReads
 from tracker.stores.setup_reads import SetupReads
 from tracker.stores.sql import SQLITE, Statements
+from tracker.stores.stage_reads import StageReads
 
 
-class SqlReader(LogReads, AssetReads, SetupReads, PointReads):
-    """A `tracker.ports.Reader` on one open transaction."""
+class SqlReader(LogReads, AssetReads, StageReads, SetupReads, PointReads):
+    """A `tracker.ports.Reader` on one open transaction. What is `compiled` it shares with others
+    of its store; one that may write shares nothing, for it sees what others must not yet see."""
 
-    def __init__(self, connection: Connection, statements: Statements = SQLITE) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        statements: Statements = SQLITE,
+        compiled: Compiled | None = None,
+    ) -> None:
         self._db = connection
         self._sql = statements
+        self._compiled = compiled
+
+    def inference(self, as_of: int | None = None) -> Inference:
+        if as_of is not None or self._compiled is None:
+            return super().inference(as_of)
+        newest = self._db.scalar(select(func.max(schema.versions.c.revision))) or 0
+        return self._compiled.at(newest, super().inference)
 
     @property
     def connection(self) -> Connection:

@@ -26,6 +26,7 @@ from tracker.model import (
     what_of,
 )
 from tracker.places import Reader, Site, Zone
+from tracker.ports import Line
 from tracker.present import Now, Present
 from tracker.receipts import Hole, Progress, Span
 from tracker.stage import Told, Transition
@@ -138,6 +139,13 @@ def profile_row(profile: Profile) -> tuple[Any, ...]:
 def line_row(entry: Entry, recorded: int) -> tuple[Any, ...]:
     """The columns of a line of the journal after the id."""
     return (*entry[:4], recorded, json(entry.body), entry.supersedes)
+
+
+def line(row: Row[Any]) -> Line:
+    """A line of the journal."""
+    body = orjson.loads(row.body)
+    entry = Entry(row.asset, row.kind, row.about, row.at, body, row.supersedes)
+    return Line(row.id, row.recorded, entry)
 
 
 def snapshot_row(belief: Belief, base: bool) -> tuple[Any, ...]:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, exc
 from tracker.ports import StoreRefused, StoreUnavailable
 from tracker.stores import upgrade
 from tracker.stores.cache import Cache
+from tracker.stores.compiled import Compiled
 from tracker.stores.reader import SqlReader
 from tracker.stores.writer import SqlWriter
 
@@ -32,6 +33,7 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._cache = Cache()
+        self._compiled = Compiled()
         self._one_writer = threading.Lock()
         self._writer: Connection | None = None
         try:
@@ -82,7 +84,7 @@ class SqliteStore:
             self._engine.connect() as connection,
             connection.begin(),
         ):
-            yield SqlReader(connection)
+            yield SqlReader(connection, compiled=self._compiled)
 
     @contextmanager
     def _mapped_errors(self) -> Iterator[None]:

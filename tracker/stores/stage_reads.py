@@ -1,0 +1,53 @@
+"""Reading what is told of the stages of assets."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select
+
+from tracker.model import Observation, fact_subject
+from tracker.news import STAGE_CHANGED, STAGE_CORRECTED
+from tracker.ports import Crowd, Line
+from tracker.stores import rows, schema, sql
+from tracker.stores.history import from_edge
+from tracker.whereabouts import Moment
+
+
+class StageReads(sql.Speaks):
+    """The part of a `tracker.ports.Reader` that concerns stages."""
+
+    def crowds(self, class_: str | None = None, site: str | None = None) -> list[Crowd]:
+        table = schema.presents
+        groups = (table.c.stage, table.c["class"], table.c.site)
+        query = select(*groups, func.count(), func.avg(table.c.since + table.c.behind))
+        if class_ is not None:
+            query = query.where(table.c["class"] == class_)
+        if site is not None:
+            query = query.where(table.c.site == site)
+        found = self._db.execute(query.group_by(*groups))
+        return [
+            Crowd(stage, of_class, at_site, assets, float(since))
+            for stage, of_class, at_site, assets, since in found
+        ]
+
+    def facts(self, asset: str, after: Moment | None, limit: int) -> list[Observation]:
+        log = schema.log
+        query = (
+            select(*log.c[1:14])
+            .where(log.c.subject == fact_subject(asset), *from_edge(self._db, after))
+            .order_by(log.c.at, log.c.key)
+            .limit(limit)
+        )
+        return [rows.observation(row) for row in self._db.execute(query)]
+
+    def stage_lines(
+        self, asset: str, since: int | None = None, as_of: int | None = None
+    ) -> list[Line]:
+        table = schema.journal
+        query = select(table).where(
+            table.c.asset == asset, table.c.kind.in_((STAGE_CHANGED, STAGE_CORRECTED))
+        )
+        if since is not None:
+            query = query.where(table.c.at >= since)
+        if as_of is not None:
+            query = query.where(table.c.recorded <= as_of)
+        return [rows.line(row) for row in self._db.execute(query.order_by(table.c.id))]
