@@ -23,7 +23,7 @@ from api.cursors import BadCursor
 from api.problems import TooManyStreams
 from api.times import iso
 from tracker.fold import Belief
-from tracker.news import RELOCATED
+from tracker.news import RELOCATED, STAGE_CHANGED, STAGE_CORRECTED
 from tracker.ports import Line, Reader, Store
 from tracker.versions import timeline
 
@@ -31,7 +31,9 @@ T = TypeVar("T")
 Row = tuple[int, bytes, str, int]
 """Of the log: its number, key, subject and event time."""
 
-LOCATION, VISIT, CORRECTION = "location", "visit", "correction"
+LOCATION, VISIT, STAGE, CORRECTION = "location", "visit", "stage", "correction"
+STAGES = (STAGE_CHANGED, STAGE_CORRECTED)
+UNTOLD = ("key", "why", "chain")  # of a journal line: what one who listens has no use for
 ROWS = 10_000  # of the log on a page, as long as no more than so many
 SUBJECTS = 1_000  # are seen in them
 LINES = 1_000  # of the journal on a page
@@ -172,9 +174,16 @@ def _location(belief: Belief, id: Position) -> Event:
 
 
 def _written(reader: Reader, lines: Sequence[Line], log: int) -> Iterator[Event]:
-    """What lines of the journal say of visits, and corrections of first places."""
+    """What lines of the journal say of visits and stages, and corrections of first places."""
+    staged = {line.entry.asset for line in lines if line.entry.kind in STAGES}
+    presents = reader.presents(staged) if staged else {}
     for line in lines:
         entry = line.entry
+        if entry.kind in STAGES:
+            present = presents.get(entry.asset)
+            here = (present.site if present is not None else None,)
+            yield Event(Position(log, line.number), STAGE, entry.asset, here, _said(line))
+            continue
         if not entry.kind.startswith("visit.") and entry.kind != RELOCATED:
             continue
         name = CORRECTION if entry.kind == RELOCATED else VISIT
@@ -195,9 +204,8 @@ def _former_site(reader: Reader, line: int | None) -> str | None:
 def _said(line: Line) -> bytes:
     entry = line.entry
     data: dict[str, Any] = {name: getattr(entry, name) for name in ("asset", "kind", "about", "at")}
-    data |= entry.body
+    data |= {name: said for name, said in entry.body.items() if name not in UNTOLD}
     data |= {"recorded": line.recorded, "line": line.number, "supersedes": entry.supersedes}
-    data.pop("key", None)
     for name in ("at", "since", "last", "until", "recorded"):
         if name in data:
             data[name] = iso(data[name])

@@ -98,7 +98,7 @@ class StageAnswer(BaseModel):
     stages: dict[str, _P] = Field(
         description="How likely each stage is.", examples=[{"inspection": 0.97, "received": 0.03}]
     )
-    runner_up: RunnerUp = Field(description="The likeliest other stage.")
+    runner_up: RunnerUp = Field(description="What else it may be, most likely.")
     sites: Sites = Field(description="The sites that these stages mean.")
     why: Explanation | None = Field(
         description="What it was told for, against the runner-up of then; null: nothing has been "

@@ -1,4 +1,4 @@
-"""The live stream: server-sent events about where things are and where they stay.
+"""The live stream: server-sent events about where things are, where they stay and in which stage.
 
 Each client reads the feed from a position of its own, and is sent no more than it takes: a
 slow one is told less, for on a page an asset has only its newest place, and delays nobody.
@@ -92,7 +92,7 @@ def stream(
         str | None, Query(description="Only what concerns this site.", examples=["depot-1"])
     ] = None,
     event: Annotated[
-        list[Literal["location", "visit", "correction"]],
+        list[Literal["location", "visit", "stage", "correction"]],
         Query(description="Only events of this sort; may come again.", examples=[["visit"]]),
     ] = [],  # noqa: B006
     last_event_id: Annotated[
@@ -108,7 +108,8 @@ def stream(
         ),
     ] = None,
 ) -> Response:
-    """Tell where assets are, and when they come to sites and leave them, as it becomes known.
+    """Tell where assets are, when they come to sites and leave them, and in which stage they
+    are, as it becomes known.
 
     Server-sent events. Without an id it begins with what comes from now on."""
     with caller.reading() as reader:

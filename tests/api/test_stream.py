@@ -219,6 +219,55 @@ def test_tells_of_a_visit_and_of_what_was_wrong_with_it(listen: Listen, fleet: A
     assert corrected.data["withdrawn"] is True
 
 
+def test_tells_of_a_stage_and_of_what_was_wrong_with_it(
+    listen: Listen, fleet: Any, writer: Any
+) -> None:
+    def state(id: str, kind: str, at: int, **more: str) -> None:
+        fact = {"id": id, "asset": "a0", "kind": kind, "at": at} | more
+        assert writer.post("/v1/facts", json=fact).status_code == 200
+
+    with listen(event="stage") as listener:
+        listener.mark()
+        state("f-1", "received", EARLIER)
+        received = listener.next()
+        state("f-2", "inspected", EARLIER + 20 * MINUTE, outcome="repair")
+        repair = listener.next()
+        state("f-3", "inspected", EARLIER + 10 * MINUTE, outcome="repair")
+        earlier, corrected = listener.take(2)
+    assert received.event == "stage"
+    assert received.data == {
+        "asset": "a0",
+        "kind": "stage.changed",
+        "about": received.data["about"],
+        "at": "2026-01-05T11:00:00.000Z",
+        "stage": "received",
+        "was": None,
+        "p": received.data["p"],
+        "recorded": "2026-01-05T12:00:00.000Z",
+        "line": received.data["line"],
+        "supersedes": None,
+    }
+    assert (repair.data["stage"], repair.data["was"]) == ("repair", "received")
+    assert (earlier.data["kind"], earlier.data["stage"]) == ("stage.changed", "repair")
+    assert corrected.data["kind"] == "stage.corrected"
+    assert corrected.data["supersedes"] == repair.data["line"]
+    assert corrected.data["withdrawn"] is True
+
+
+def test_who_watches_a_site_hears_of_the_stages_there(
+    listen: Listen, fleet: Any, writer: Any
+) -> None:
+    fleet.site("depot")
+    fleet.tell("d0", 0, (NOON - 2 * MINUTE, INSIDE), (NOON - MINUTE, INSIDE))
+    for n, asset in enumerate(("a0", "a1")):
+        fact = {"id": f"f-{n}", "asset": asset, "kind": "received", "at": NOON}
+        writer.post("/v1/facts", json=fact)
+    with listen(last="0.0", event="stage", site="depot") as listener:
+        assert listener.next().data["asset"] == "a0"
+    with listen(last="0.0", event="stage") as listener:
+        assert {one.data["asset"] for one in listener.take(2)} == {"a0", "a1"}
+
+
 FILTERS = [
     ({}, ["a0 location", "a1 location", "a2 location", "a0 visit", "a1 visit"]),
     ({"asset": "a1"}, ["a1 location", "a1 visit"]),
