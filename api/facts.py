@@ -12,8 +12,7 @@ from api.auth import TheCaller
 from api.problems import FactsRefused, Refusal, documented
 from api.times import Moment
 from tracker import world
-from tracker.audit import Change
-from tracker.facts import BadFact, BadFacts, FactConflict, Stated, fact_of, state
+from tracker.facts import BadFact, BadFacts, FactConflict, fact_of, note, state
 from tracker.model import Fact
 from tracker.process import FactKind
 
@@ -95,9 +94,9 @@ def state_facts(caller: TheCaller, body: Annotated[Facts, Body()]) -> FactsAnswe
         except BadFacts as bad:
             refused = [(_place(n, why.key, many=many), str(why)) for n, why in bad.refused]
             raise FactsRefused(refused) from None
-        new = [one for one in stated if one.new]
-        tx.audit([_line(act.wall, act.by, one) for one in new])
-    return FactsAnswer(stored=len(new), same=len(facts) - len(new))
+        note(tx, act, stated)
+    new = sum(one.new for one in stated)
+    return FactsAnswer(stored=new, same=len(facts) - new)
 
 
 def _read(bodies: list[FactBody], *, many: bool) -> list[tuple[Fact, int]]:
@@ -115,10 +114,3 @@ def _read(bodies: list[FactBody], *, many: bool) -> list[tuple[Fact, int]]:
 
 def _place(n: int, key: str, *, many: bool) -> tuple[str | int, ...]:
     return ("facts", n, key) if many else ("fact", key)
-
-
-def _line(wall: int, by: str, one: Stated) -> Change:
-    fact = one.fact
-    told = {"at": one.at} | fact._asdict()
-    said = {name: value for name, value in told.items() if value is not None}
-    return Change(wall, by, "state", "fact", fact.id or "", None, said)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
+from tracker.audit import Act, Change
 from tracker.inference import Setting
 from tracker.model import (
     ASSET_ID_RULE,
@@ -144,6 +145,18 @@ def state(
     telling = [rows[key] for key in new if edge is None or rows[key].at >= edge]
     refold_touched(tx, telling, received)
     return [Stated(row.what, row.at, row.key, row.key in new) for row in rows.values()]  # type: ignore[arg-type]  # they are facts
+
+
+def note(tx: Writer, act: Act, stated: Sequence[Stated]) -> None:
+    """Write the new ones of stated facts into the audit log."""
+    lines = []
+    for one in stated:
+        if one.new:
+            told = {"at": one.at} | one.fact._asdict()
+            said = {name: value for name, value in told.items() if value is not None}
+            subject = one.fact.id or ""
+            lines.append(Change(act.wall, act.by, "state", "fact", subject, None, said))
+    tx.audit(lines)
 
 
 def _refusal(

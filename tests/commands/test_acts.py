@@ -42,6 +42,7 @@ def test_a_kind_of_device_that_there_is_not_is_refused(say):
 
 QUESTIONS = [
     *["assets", "where x", "track x", "visits x", "visits --site x", "sites", "inside x"],
+    *["stage x", "stages", "timeline x", "fact x found"],
     *["devices", "device list", "report track x", "dead-letters", "quarantine", "verify"],
     *["export", "key list", "db check", "db trim --days 3", "db retain"],
 ]

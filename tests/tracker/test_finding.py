@@ -8,8 +8,12 @@ from hypothesis import strategies as st
 
 from tracker.fold import Belief, Place
 from tracker.geofence import Box
+from tracker.inference import bare
+from tracker.layout import EMPTY
 from tracker.model import Asset
-from tracker.ports import AssetFilter, Position
+from tracker.ports import UNKNOWN, AssetFilter, Position
+from tracker.present import Now, Present
+from tracker.stage import Told, begin
 from tracker.stores import asset_reads
 from tracker.stores.setup_writes import label, labels_of
 from tracker.stores.sqlite import SqliteStore
@@ -17,6 +21,7 @@ from tracker.whereabouts import Moment, Stay, Turn, Whereabouts
 
 CLASSES = ["pallet", "cage_2", "Pumpe"]
 SITES = ["depot", "yard"]
+STAGES = ["ready", "in_use", "lost", None]
 VALUES = ["blue", "blue-7", "ünï_9", "x", "", 7, True]
 NAMES = ["Blue 7", "pal_let 12", "Ünïcode", "refrigerated container", "x" * 40]
 BEGINNING = Position(-(2**63), "")
@@ -43,15 +48,25 @@ def belief_of(number):
     return Belief(f"A_{number:03}", 1, 0, "", last, last, known[number % 4] or Whereabouts())
 
 
-WORLD = [(asset_of(n), belief_of(n)) for n in range(60)]
+def present_of(number):
+    """What is told of an asset: of each fifth nothing has been observed."""
+    told = Told(STAGES[number % 4], 0, [0.4, 0.8, 0.97][number % 3])
+    return Present(f"A_{number:03}", "asset", None, told, told, 0, 0) if number % 5 else None
+
+
+WORLD = [(asset_of(n), belief_of(n), present_of(n)) for n in range(60)]
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     made = SqliteStore(tmp_path_factory.mktemp("finding") / "retour.db")
     with made.writing() as tx:
-        tx.put_assets([asset for asset, _ in WORLD])
-        tx.save_beliefs([belief for _, belief in WORLD], 1)
+        tx.put_assets([asset for asset, _, _ in WORLD])
+        tx.save_beliefs([belief for _, belief, _ in WORLD], 1)
+        case, evidence = bare("A1", EMPTY)
+        first = begin(evidence, case, 0)
+        profile = evidence.profile(case, first.roles, 0)
+        tx.save_presents([Now(p, first.row(), first, profile) for _, _, p in WORLD if p])
     yield made
     made.close()
 
@@ -62,7 +77,7 @@ def words(asset):
     return re.findall(r"[a-z0-9]+", folded)
 
 
-def fits(asset, belief, wanted):
+def fits(asset, belief, present, wanted):
     asked = re.findall(r"[a-z0-9]+", (wanted.text or "").lower())
     return (
         (wanted.text is None or bool(asked))
@@ -70,6 +85,8 @@ def fits(asset, belief, wanted):
         and wanted.class_ in (None, asset.class_)
         and wanted.site in (None, belief.whereabouts.site)
         and set(wanted.labels) <= set(labels_of(asset))
+        and (wanted.stage is None or (present and wanted.stage == (present.told.stage or UNKNOWN)))
+        and (wanted.p_min is None or (present and wanted.p_min <= present.told.p))
     )
 
 
@@ -86,13 +103,15 @@ filters = st.builds(
         max_size=2,
         unique=True,
     ).map(tuple),
+    st.none() | st.sampled_from([*filter(None, STAGES), UNKNOWN, "none"]),
+    st.none() | st.sampled_from([0.0, 0.8, 0.97, 1.0]),
 )
 
 
 @settings(deadline=None, max_examples=300)
 @given(filters, st.integers(1, 7))
 def test_assets_are_found_page_by_page(store, wanted, limit):
-    expected = [asset.id for asset, belief in WORLD if fits(asset, belief, wanted)]
+    expected = [known[0].id for known in WORLD if fits(*known, wanted)]
     with store.reading() as reader:
         found, after = [], ""
         while page := reader.assets(wanted, after, limit):
@@ -106,7 +125,7 @@ def test_assets_are_found_page_by_page(store, wanted, limit):
 @given(box=st.builds(Box, latitudes, degrees, latitudes, degrees), limit=st.integers(1, 7))
 def test_boxes_are_gone_through_page_by_page(store, many, box, limit):
     box = box._replace(south=min(box.south, box.north), north=max(box.south, box.north))
-    expected = [belief for _, belief in WORLD if belief.last and box.contains(*belief.last[:2])]
+    expected = [belief for _, belief, _ in WORLD if belief.last and box.contains(*belief.last[:2])]
     with pytest.MonkeyPatch.context() as patch, store.reading() as reader:
         patch.setattr(asset_reads, "MANY", many)
         found = []
@@ -117,7 +136,7 @@ def test_boxes_are_gone_through_page_by_page(store, many, box, limit):
 
 @given(st.sampled_from([*SITES, "none"]), st.none() | st.integers(985, 1_005), st.integers(1, 7))
 def test_those_who_stay_are_gone_through_by_when_they_came(store, site, until, limit):
-    stays = [(b, b.whereabouts.stay) for _, b in WORLD if b.whereabouts.stay]
+    stays = [(b, b.whereabouts.stay) for _, b, _ in WORLD if b.whereabouts.stay]
     staying = [b for b, s in stays if s.site == site and (until is None or s.since < until)]
     with store.reading() as reader:
         found, after = [], BEGINNING
