@@ -13,12 +13,11 @@ from api.parameters import AsOf, AssetId
 from api.problems import documented
 from api.times import MS_AT_MOST, Time
 from tracker import explain, queries, stages
-from tracker.layout import Layout
 from tracker.model import Fact, Observation
 from tracker.ports import Crowd, Line
 from tracker.queries import BeforeLog, UnknownAsset, UnknownPlace
 from tracker.stage import Transition
-from tracker.stages import Group, Happened, StageStatus
+from tracker.stages import Group, Happened, StageStatus, Writing
 
 router = APIRouter(prefix="/v1", tags=["stages"])
 
@@ -202,9 +201,9 @@ def get_asset_timeline(
     after = _timeline.position(cursor, asset)
     with caller.about(asset) as reader:
         found, last = cut(stages.timeline(reader, asset, after, limit + 1), limit)
-        layout, now = reader.inference().layout, caller.now()
+        writing = stages.writing(reader, asset, caller.now())
     return TimelinePage(
-        items=[_entry(one, layout, now) for one in found],
+        items=[_entry(one, writing) for one in found],
         next=_timeline.cursor(last[:3], asset) if last else None,
     )
 
@@ -244,13 +243,12 @@ def _answer(status: StageStatus) -> StageAnswer:
     )
 
 
-def _entry(one: Happened, layout: Layout, now: int) -> Entry:
+def _entry(one: Happened, writing: Writing) -> Entry:
     what = one.what
     if isinstance(what, Line):
         return _correction(what)
     if isinstance(what, Transition):
-        told = explain.Told(what.stage is not None, what.at, now)
-        sentence = explain.explanation(what.why, told, layout).sentence
+        sentence = writing.sentence(what)
         return Entry(
             what="stage", at=what.at, stage=what.stage, was=what.was, p=what.p, sentence=sentence
         )

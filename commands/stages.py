@@ -24,14 +24,13 @@ from commands.show import (
     when,
 )
 from tracker import stages as asked
-from tracker.explain import Explanation, Told, explanation, stage_words
+from tracker.explain import Explanation, stage_words
 from tracker.facts import KINDS, BadFact, FactConflict, fact_of, note, state
-from tracker.layout import Layout
 from tracker.model import Fact
 from tracker.ports import UNKNOWN, Crowd, Line
 from tracker.process import TOLD
 from tracker.stage import Transition
-from tracker.stages import Group, Happened, StageStatus, stage_of
+from tracker.stages import Group, Happened, StageStatus, Writing, stage_of
 
 LIKELY = 0.001  # stages that are less likely are left out for people
 
@@ -148,18 +147,16 @@ def timeline(asset: AssetId, as_json: AsJson = False) -> None:
     Example: retour timeline pallet-1
     """
     with about(asset) as (reader, now):
-        layout = reader.inference().layout
-        rows = [_entry(one, layout, now) for one in asked.timeline(reader, asset, None, EVERY)]
+        writing = asked.writing(reader, asset, now)
+        rows = [_entry(one, writing) for one in asked.timeline(reader, asset, None, EVERY)]
     show_rows(rows, _entry_words, as_json, "nothing is known of it")
 
 
-def _entry(one: Happened, layout: Layout, now: int) -> dict[str, Any]:
+def _entry(one: Happened, writing: Writing) -> dict[str, Any]:
     """Something on an asset's way."""
     match one.what:
-        case Transition(stage=stage, was=was, p=p, why=why):
-            told = Told(stage is not None, one.at, now)
-            sentence = explanation(why, told, layout).sentence
-            said = {"stage": stage, "was": was, "p": p, "sentence": sentence}
+        case Transition(stage=stage, was=was, p=p) as told:
+            said = {"stage": stage, "was": was, "p": p, "sentence": writing.sentence(told)}
             return {"what": "stage", "at": iso(one.at), **said}
         case Line(number=number, recorded=recorded, entry=entry):
             body = {name: entry.body.get(name) for name in ("stage", "was", "p")}

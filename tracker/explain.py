@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
-from math import exp, floor, log10
+from math import exp, floor, log, log10
 from typing import NamedTuple
 
 from tracker.account import DWELL, SILENCE, Explained, Reason
@@ -18,6 +18,7 @@ from tracker.times import iso
 TERMS_AT_MOST = 5
 GRID = 2.0**-30  # weights are told in whole parts of this, so that they sum to the last bit
 FAR_MORE = 1e6  # times: beyond, no number helps
+MUCH = log(2)
 SAME = 1.05  # times: below, nothing has changed
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FACTS = {
@@ -143,15 +144,22 @@ def _sentence(why: Explained, told: Told, layout: Layout) -> str:
     odds = f"{stage_words(why.instead)} is {_odds(why.total)}"
     if not told.known:
         return f"Not sure since {since}: perhaps {stage}; {odds}"
-    lead = max(why.reasons, key=lambda one: one.weight, default=None)
-    if lead is None or lead.weight <= 0:
-        return f"{stage.capitalize()} since {since}: by all that was known before; {odds}"
-    place = _bench(lead, why.stage, layout)
-    if place is None or why.total <= 0:
-        return f"{stage.capitalize()} since {since}: {worded(lead, layout)}; {odds}"
+    lead = _lead(why)
+    place = _bench(lead, why.stage, layout) if lead is not None else None
+    if lead is None or place is None or why.total <= 0:
+        because = _PASSIVE.get(lead.kind) or worded(lead, layout) if lead else _BEFORE
+        return f"{stage.capitalize()} since {since}: {because}; {odds}"
     since = clock(min(told.since, lead.first), told)
     stray = f"a stray read is {_odds(lead.weight)}"
     return f"At {place} since {since}: {_often('read', lead.often)}; {stray}"
+
+
+def _lead(why: Explained) -> Reason | None:
+    """What a sentence tells of: what speaks most for the stage; rather than how long stages
+    last, which nobody has seen, something that happened, if it says anything much."""
+    speaking = sorted(why.reasons, key=lambda one: -one.weight)
+    happened = [one for one in speaking if one.kind != DWELL and one.weight >= MUCH]
+    return next((one for one in (*happened, *speaking) if one.weight > 0), None)
 
 
 def _odds(weight: float) -> str:
@@ -221,8 +229,10 @@ _WORDS: Mapping[str, Callable[[Reason, Layout], str]] = {
     "no fix": lambda one, _: f"its tracker {one.what} reported {_times(one.often)} without a place",
     "fact": _fact,
     SILENCE: lambda *_: "what was not heard meanwhile",
-    DWELL: lambda *_: "how long it usually takes",
+    DWELL: lambda *_: "how long stages usually last",
 }
+_BEFORE = "by all that was known before"
+_PASSIVE = {SILENCE: "by what was not heard since", DWELL: "by how long stages usually last"}
 
 
 def _times(often: int) -> str:

@@ -11,11 +11,12 @@ from zoneinfo import ZoneInfo
 from tracker import queries
 from tracker.account import Explained, Reason
 from tracker.chain import Array, Chain
-from tracker.evidence import Evidence, Roles
+from tracker.evidence import Roles
 from tracker.explain import Explanation, explanation
 from tracker.explain import Told as Explaining
 from tracker.fold import Belief
 from tracker.inference import Setting
+from tracker.layout import Layout
 from tracker.model import Observation
 from tracker.news import STAGE_CORRECTED
 from tracker.ports import Crowd, Line, Reader
@@ -89,7 +90,7 @@ def _status(
     (case, evidence), standing = setting, known(belief)
     q = _stages(standing, setting, at)
     lately = explained_at(standing, case, evidence, at, told.stage)
-    zone = _zone(belief, standing, evidence, at)
+    zone = zone_of(belief, evidence.layout, at)
     asked = Explaining(told.stage is not None, told.since, at, zone)
     reason = explanation(why or lately, asked, evidence.layout)
     return StageStatus(
@@ -168,10 +169,12 @@ def _runner_up(q: Array, told: Told, chain: Chain) -> Likely:
     return next(Likely(*one) for one in ranked if one[0] != own)
 
 
-def _zone(belief: Belief, standing: Standing, evidence: Evidence, at: int) -> tzinfo:
-    """The time zone of where an asset is, else of its depot."""
-    for id in (belief.whereabouts.site, standing.roles.depot):
-        site = evidence.layout.site(id, at) if id is not None else None
+def zone_of(belief: Belief | None, layout: Layout, at: int) -> tzinfo:
+    """The time zone of where an asset is, else of its depot; else UTC."""
+    if belief is None:
+        return UTC
+    for id in (belief.whereabouts.site, known(belief).roles.depot):
+        site = layout.site(id, at) if id is not None else None
         if site is not None and site.timezone is not None:
             return ZoneInfo(site.timezone)
     return UTC
@@ -196,6 +199,26 @@ def timeline(
             found.append(Happened(line.entry.at, key, STAGE + line.number, line))
     found.sort(key=lambda one: one[:3])
     return [one for one in found if after is None or one[:3] > after][:limit]
+
+
+class Writing(NamedTuple):
+    """What it takes to write of the past of an asset: the places' names, the time now, and in
+    which time zone to tell it."""
+
+    layout: Layout
+    now: int
+    zone: tzinfo
+
+    def sentence(self, transition: Transition) -> str:
+        """Why another stage was told."""
+        told = Explaining(transition.stage is not None, transition.at, self.now, self.zone)
+        return explanation(transition.why, told, self.layout).sentence
+
+
+def writing(reader: Reader, asset: str, now: int) -> Writing:
+    """What it takes to write of the past of an asset."""
+    layout = reader.inference().layout
+    return Writing(layout, now, zone_of(reader.belief(asset), layout, now))
 
 
 class Group(NamedTuple):

@@ -47,7 +47,7 @@ def reason(kind, what="", often=1, weight=1.0):
         ("fact", "inspected", 1, "it was inspected"),
         ("fact", "found", 2, "it was found 2 times"),
         ("silence", "", 9, "what was not heard meanwhile"),
-        ("dwell", "", 9, "how long it usually takes"),
+        ("dwell", "", 9, "how long stages usually last"),
     ],
 )
 def test_every_kind_of_evidence_has_its_words(layout, kind, what, often, words):
@@ -78,6 +78,17 @@ def test_what_weighs_most_for_a_stage_is_its_reason(layout):
     assert sentence(layout, why) == (
         "In use since 12:00 CET: located 3 times at cust-1; outbound is 5 times less likely"
     )
+
+
+def test_what_happened_is_told_rather_than_how_long_stages_last(layout):
+    usual, quiet = reason("dwell", "", 9, 12.0), reason("silence", "", 9, 9.0)
+    for others, words in (
+        ([quiet, reason("read", "yard", 1, 0.7)], "by what was not heard since"),
+        ([reason("read", "yard", 1, 0.7)], "read once at yard"),
+        ([reason("read", "yard", 1, 0.6)], "by how long stages usually last"),
+    ):
+        why = Explained("lost", "in_use", 3.0, -9.0, [usual, *others])
+        assert sentence(layout, why).split(": ")[1].split(";")[0] == words
 
 
 def test_without_a_reason_it_stands_as_it_was_known_before(layout):
