@@ -94,6 +94,13 @@ class StageAnswer(BaseModel):
         description="How likely it is; where none is told, how likely the likeliest is.",
         examples=[0.97],
     )
+    sentence: str | None = Field(
+        description="Why, in a sentence: the newer one of the two explanations that has something "
+        "to say.",
+        examples=[
+            "In use since 09:40 CET: located 3 times at Customer 1; outbound is 5 times less likely"
+        ],
+    )
     stages: dict[str, _P] = Field(
         description="How likely each stage is.", examples=[{"inspection": 0.97, "received": 0.03}]
     )
@@ -235,6 +242,7 @@ def _answer(status: StageStatus) -> StageAnswer:
         stage=told.stage,
         since=told.since if seen else None,
         p=told.p,
+        sentence=status.sentence,
         stages=status.stages,
         runner_up=RunnerUp(**status.runner_up._asdict()),
         sites=Sites(**status.sites._asdict()),

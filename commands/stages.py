@@ -64,6 +64,7 @@ def stage_row(status: StageStatus) -> dict[str, Any]:
         "stage": status.told.stage,
         "since": iso(status.told.since) if status.why else None,
         "p": status.told.p,
+        "sentence": status.sentence,
         "stages": status.stages,
         "runner_up": status.runner_up._asdict(),
         "sites": status.sites._asdict(),
@@ -80,7 +81,7 @@ def _explained(why: Explanation | None) -> dict[str, Any] | None:
 
 
 def _tell(status: StageStatus) -> None:
-    _print(status.why.sentence if status.why else "nothing has been observed of it yet")
+    _print(status.sentence or "nothing has been observed of it yet")
     ranked = sorted(status.stages.items(), key=lambda one: -one[1])
     likely = [(stage_words(name), f"{p:.1%}") for name, p in ranked if p >= LIKELY]
     show([{"stage": name, "how likely": p} for name, p in likely], as_json=False)

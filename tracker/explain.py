@@ -103,6 +103,12 @@ def explanation(why: Explained, told: Told, layout: Layout) -> Explanation:
     return Explanation(_sentence(why, told, layout), why.stage, why.instead, total, terms)
 
 
+def happened(why: Explained) -> bool:
+    """Whether something was observed that speaks for the stage, more than time alone does."""
+    lead = _lead(why)
+    return lead is not None and lead.kind not in (DWELL, SILENCE)
+
+
 def worded(reason: Reason, layout: Layout) -> str:
     """What happened, in words.
 

@@ -12,7 +12,7 @@ from tracker import queries
 from tracker.account import Explained, Reason
 from tracker.chain import Array, Chain
 from tracker.evidence import Roles
-from tracker.explain import Explanation, explanation
+from tracker.explain import Explanation, explanation, happened
 from tracker.explain import Told as Explaining
 from tracker.fold import Belief
 from tracker.inference import Setting
@@ -37,8 +37,9 @@ class Likely(NamedTuple):
 class StageStatus(NamedTuple):
     """In which stage an asset is told to be (None: unknown), since when, and how likely each
     stage is at `at`, on the asset's clock. `why` is what it was told for, against the runner-up
-    of then; `now` what the odds against the runner-up of now consist of. Without an observation
-    there is no reason. `zone` is that of the asset's site."""
+    of then; `now` what the odds against the runner-up of now consist of. The `sentence` is that
+    of the newer one of the two that has something to say. Without an observation there is no
+    reason."""
 
     asset: str
     class_: str
@@ -49,7 +50,7 @@ class StageStatus(NamedTuple):
     sites: Roles
     why: Explanation | None
     now: Explanation | None
-    zone: tzinfo
+    sentence: str | None
 
 
 class Happened(NamedTuple):
@@ -93,6 +94,7 @@ def _status(
     zone = zone_of(belief, evidence.layout, at)
     asked = Explaining(told.stage is not None, told.since, at, zone)
     reason = explanation(why or lately, asked, evidence.layout)
+    current = explanation(lately, asked, evidence.layout)
     return StageStatus(
         belief.asset,
         case.asset.class_,
@@ -102,8 +104,8 @@ def _status(
         _runner_up(q, told, evidence.chain),
         standing.roles,
         reason,
-        explanation(lately, asked, evidence.layout),
-        zone,
+        current,
+        (current if happened(lately) else reason).sentence,
     )
 
 
@@ -117,7 +119,7 @@ def _unseen(setting: Setting, at: int) -> StageStatus:
     stages = _named(q, evidence.chain)
     class_ = case.asset.class_
     return StageStatus(
-        setting.asset, class_, at, told, stages, likely, standing.roles, None, None, UTC
+        setting.asset, class_, at, told, stages, likely, standing.roles, None, None, None
     )
 
 

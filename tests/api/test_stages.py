@@ -85,6 +85,8 @@ def test_the_stage_of_an_asset_and_why(client: Any, read: Read_) -> None:
     assert answer["why"]["sentence"].startswith("At bench (Depot Rotterdam) since ")
     assert " CET: read " in answer["why"]["sentence"]
     assert "a stray read is " in answer["why"]["sentence"]
+    assert answer["sentence"] == answer["now"]["sentence"]
+    assert "CET: read 5 times; " in answer["sentence"]
     for why in (answer["why"], answer["now"]):
         assert sum(term["weight"] for term in why["terms"]) == why["total"]
         assert "everything before" in [term["what"] for term in why["terms"]]
@@ -138,6 +140,7 @@ def test_as_of_a_time_holds_what_silence_had_made_of_it(
     then = client.get("/v1/assets/a/stage").json()
     assert then["stage"] != "received"
     assert then["why"] == then["now"]
+    assert then["sentence"] == then["why"]["sentence"]
     clock.at = NOON
     read("rdr-2", 30, 0)
     as_of = client.get("/v1/assets/a/stage", params={"as_of": NOON - 100 * MINUTE}).json()

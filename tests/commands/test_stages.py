@@ -67,6 +67,7 @@ def test_a_stage_is_told_with_its_reasons(run, ask):
     status, shown, _ = run("stage", "pallet-1")
     assert status == 0
     assert shown.startswith("Received since 11:30 UTC: it was received; ")
+    assert shown.startswith(ask("stage", "pallet-1")["sentence"])
     assert "how likely" in shown
     assert "why received rather than " in shown
     assert "everything before" in shown
