@@ -21,7 +21,7 @@ from gateway.decoders import Undecodable, decoder_of
 from tracker.audit import Act
 from tracker.facts import BadFact, FactConflict, fact_of, state
 from tracker.importer import import_world
-from tracker.judging import Sample, Shown, Span, figures, stage_at
+from tracker.judging import Calibration, Shown, Span, figures, stage_at
 from tracker.model import Observation
 from tracker.ports import Writer
 from tracker.present import Now, Present, known, present
@@ -73,7 +73,7 @@ def evaluate(
                 trial.run(tx, lines)
         with store.writing() as tx:
             trial.finish(tx)
-    found = figures(spans, trial.shown, trial.samples)
+    found = figures(spans, trial.shown, trial.calibration)
     show(found | trial.counts | {"seconds": round(time.monotonic() - began, 2)}, as_json=True)
 
 
@@ -97,7 +97,7 @@ class Trial:
         every_s: int,
     ) -> None:
         self.shown = defaultdict[str, list[Shown]](list)
-        self.samples: list[Sample] = []
+        self.calibration = Calibration()
         self.counts = {"observations": 0, "duplicates": 0, "late": 0, "undecodable": 0}
         self._truth = truth
         self._timeline, self._posteriors = timeline, posteriors
@@ -155,8 +155,8 @@ class Trial:
             self._show(asset, now, one.present.told.stage, one.present.told.p, corrected=False)
             stages = settings[asset].evidence.chain.stages
             p = dict(zip(stages, one.stages[0].tolist(), strict=True))
-            if stage_at(self._truth.get(asset, ()), now) is not None:
-                self.samples.append(Sample(asset, now, p))
+            if (true := stage_at(self._truth.get(asset, ()), now)) is not None:
+                self.calibration.add(p, true)
 
     def _take(self, tx: Writer, line: Line) -> set[str]:
         if "fact" in line.fields:

@@ -5,8 +5,9 @@ The definitions are those of `docs/evaluate.md`. Times are epoch milliseconds.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import ceil, inf
 from typing import Any, NamedTuple
 
@@ -33,18 +34,56 @@ class Shown(NamedTuple):
     stage: str | None
 
 
-class Sample(NamedTuple):
-    """At `at`, stages were believed with these probabilities."""
+class Calibration:
+    """How sure and how right one was, added up over samples: the expected calibration error of
+    the likeliest stage (ten equal bins) and the Brier score over all stages; `overconfident` is
+    how much surer it was than right, on the average.
 
-    asset: str
-    at: int
-    p: Mapping[str, float]
+    >>> told = Calibration()
+    >>> told.add({"ready": 0.75, "outbound": 0.25}, "ready")
+    >>> told.figures()
+    {'ece': 0.25, 'brier': 0.125, 'overconfident': -0.25}
+    """
+
+    def __init__(self) -> None:
+        self._sure, self._right, self._count = [0.0] * BINS, [0] * BINS, [0] * BINS
+        self._brier = 0.0
+
+    def add(self, p: Mapping[str, float], true: str) -> None:
+        """A sample: the probabilities of stages where one stage was true."""
+        best = max(p, key=lambda stage: p[stage])
+        n = min(int(p[best] * BINS), BINS - 1)
+        self._sure[n] += p[best]
+        self._right[n] += best == true
+        self._count[n] += 1
+        self._brier += sum((share - (stage == true)) ** 2 for stage, share in p.items())
+        self._brier += true not in p
+
+    def add_all(self, other: Calibration) -> None:
+        """The samples of another one."""
+        for n in range(BINS):
+            self._sure[n] += other._sure[n]
+            self._right[n] += other._right[n]
+            self._count[n] += other._count[n]
+        self._brier += other._brier
+
+    def figures(self) -> dict[str, float | None]:
+        """What they come to; None: there was no sample."""
+        every = sum(self._count)
+        if not every:
+            return {"ece": None, "brier": None, "overconfident": None}
+        error = sum(abs(self._sure[n] - self._right[n]) for n in range(BINS))
+        return {
+            "ece": error / every,
+            "brier": self._brier / every,
+            "overconfident": (sum(self._sure) - sum(self._right)) / every,
+        }
 
 
 def figures(
     truth: Mapping[str, Sequence[Span]],
     shown: Mapping[str, Sequence[Shown]],
-    samples: Iterable[Sample] = (),
+    calibration: Calibration | None = None,
 ) -> dict[str, Any]:
     """Accuracy, delays, false alarms and calibration of what was shown of each asset.
 
@@ -69,7 +108,7 @@ def figures(
         "delay_p90_h": _quantile(every, 0.9),
         "missed": _part(sum(delay == inf for delay in every), len(every)),
         "false_per_100": _part(100 * wrong, len(truth)),
-        **calibration(visits, samples),
+        **(calibration or Calibration()).figures(),
         "per_stage": {
             stage: {
                 "recall": _part(right[stage], whole[stage]),
@@ -95,38 +134,10 @@ def joined(spans: Sequence[Span]) -> list[Span]:
     return found
 
 
-def calibration(
-    visits: Mapping[str, Sequence[Span]], samples: Iterable[Sample]
-) -> dict[str, float | None]:
-    """The expected calibration error of the likeliest stage (ten equal bins) and the Brier score
-    over all stages; `overconfident` is how much surer it was than right, on the average."""
-    sure, right, count = [0.0] * BINS, [0] * BINS, [0] * BINS
-    brier = 0.0
-    for asset, at, p in samples:
-        true = stage_at(visits.get(asset, ()), at)
-        if true is None:
-            continue
-        best = max(p, key=lambda stage: p[stage])
-        n = min(int(p[best] * BINS), BINS - 1)
-        sure[n] += p[best]
-        right[n] += best == true
-        count[n] += 1
-        brier += sum((share - (stage == true)) ** 2 for stage, share in p.items())
-        brier += true not in p
-    every = sum(count)
-    if not every:
-        return {"ece": None, "brier": None, "overconfident": None}
-    error = sum(abs(sure[n] - right[n]) for n in range(BINS))
-    return {
-        "ece": error / every,
-        "brier": brier / every,
-        "overconfident": (sum(sure) - sum(right)) / every,
-    }
-
-
 def stage_at(spans: Sequence[Span], at: int) -> str | None:
-    """The stage of an asset at a time; None: not told."""
-    return next((span.stage for span in spans if span.since <= at < span.until), None)
+    """The stage of an asset at a time, of spans in order; None: not told."""
+    n = bisect_right(spans, at, key=lambda span: span.since) - 1
+    return spans[n].stage if n >= 0 and at < spans[n].until else None
 
 
 def _share(
@@ -136,12 +147,18 @@ def _share(
     whole: defaultdict[str, int],
 ) -> None:
     """Add up how long each stage lasted, and how long it was shown meanwhile."""
-    ends = [change.at for change in changes[1:]] + [2**63]
     for span in spans:
-        whole[span.stage] += span.until - span.since
-        for change, end in zip(changes, ends, strict=True):
+        if span.until > span.since:  # else it is no time, and no stage that occurs
+            whole[span.stage] += span.until - span.since
+        for change, end in _until(changes):
             if change.stage == span.stage:
                 right[span.stage] += max(0, min(end, span.until) - max(change.at, span.since))
+
+
+def _until(changes: Sequence[Shown]) -> Iterator[tuple[Shown, int]]:
+    """What was shown, and until when."""
+    ends = [change.at for change in changes]
+    return zip(changes, [*ends[1:], 2**63], strict=False)
 
 
 def _delays(
@@ -157,8 +174,7 @@ def _delays(
 
 
 def _delay(span: Span, changes: Sequence[Shown]) -> float:
-    ends = [change.at for change in changes[1:]] + [2**63]
-    for change, end in zip(changes, ends, strict=True):
+    for change, end in _until(changes):
         if change.stage == span.stage and change.at < span.until and end > span.since:
             return max(0, change.at - span.since) / HOUR
     return inf
