@@ -12,7 +12,7 @@ one fixed order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -42,6 +42,31 @@ class Powers:
         for power in self._factors(ticks):
             p = np.einsum("bi,ij->bj", p, power)
         return scaled(p)
+
+    def predict_each(self, p: Array, ticks: Sequence[int]) -> Array:
+        """The same of rows that each have gone so many ticks: those that have a digit in common
+        are multiplied together.
+
+        >>> powers = Powers(np.array([[-36.0, 36.0], [0.0, 0.0]]))
+        >>> rows = powers.predict_each(np.array([[1.0, 0.0], [1.0, 0.0]]), [10, 0])
+        >>> rows.round(4).tolist()
+        [[0.3679, 0.6321], [1.0, 0.0]]
+        """
+        longest = BASE**DIGITS - 1
+        if max(ticks, default=0) > longest:
+            return np.concatenate(
+                [self.predict(p[n : n + 1], each) for n, each in enumerate(ticks)]
+            )
+        made = p.copy()
+        for place in range(DIGITS):
+            digits = np.array([max(each, 0) // BASE**place % BASE for each in ticks])
+            for digit in np.unique(digits[digits > 0]):
+                rows = np.flatnonzero(digits == digit)
+                power = self._power(place, int(digit))
+                made[rows] = np.einsum("bi,ij->bj", made[rows], power)
+        gone = np.array(ticks) > 0
+        made[gone] = scaled(made[gone])
+        return made
 
     def _factors(self, ticks: int) -> Iterator[Array]:
         longest = BASE**DIGITS - 1

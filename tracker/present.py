@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tracker.chain import Array
+from tracker.chain import Array, Chain
 from tracker.evidence import Profile
 from tracker.fold import Belief
 from tracker.inference import Setting
@@ -47,10 +47,7 @@ def present(
     standing, chain = known(belief), setting.evidence.chain
     at = max(now - behind, belief.at)
     stages = chain.by_stage(predicted(standing, setting.case, setting.evidence, at))
-    told = standing.told
-    if before is not None and before.path == standing.told:
-        told = before.told
-    told = tell(told, stages, chain, at)
+    told = told_next(standing, before, stages, chain, at)
     p = float(stages[0, chain.number[told.stage]] if told.stage else stages.max())
     made = Present(
         belief.asset,
@@ -63,6 +60,16 @@ def present(
     )
     profile = setting.evidence.profile(setting.case, standing.roles, at)
     return Now(made, stages, standing, profile)
+
+
+def told_next(
+    standing: Standing, before: Present | None, stages: Array, chain: Chain, at: int
+) -> Told:
+    """What is told where stages have these probabilities (one row), after what was told."""
+    told = standing.told
+    if before is not None and before.path == standing.told:
+        told = before.told
+    return tell(told, stages, chain, at)
 
 
 def known(belief: Belief) -> Standing:

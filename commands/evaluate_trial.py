@@ -1,0 +1,320 @@
+"""Runs over messages in arrival order: what is told of stages on the way, and how surely."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import BinaryIO, NamedTuple
+
+import orjson
+
+from commands.evaluate_files import Line
+from gateway.decoders import Undecodable, decoder_of
+from tracker.audit import Act
+from tracker.facts import BadFact, FactConflict, fact_of, state
+from tracker.forecast import NEVER, Outlook, forecast, outlook
+from tracker.importer import import_world
+from tracker.judging import Calibration, Shown, Span, stage_at
+from tracker.model import Fact, Message, Observation
+from tracker.ports import Writer
+from tracker.present import Now, Present, known, present, told_next
+from tracker.process import Process
+from tracker.record import first_heard, record, sift
+from tracker.stage import Told, begin
+from tracker.stamps import HOUR, StampPolicy
+from tracker.world import World
+
+EPOCH = 0
+
+Order = tuple[int, int, int, int]
+"""When something is told: the time; lines before samples before ticks; which of them, and of
+what in it."""
+_LINE, _SAMPLE, _TICK = range(3)
+
+
+class Trial:
+    """What all runs have in common: a world, what is counted, and what is shown of each asset,
+    which goes into `timeline` as it changes."""
+
+    def __init__(self, truth: Mapping[str, Sequence[Span]], timeline: BinaryIO | None) -> None:
+        self.shown = defaultdict[str, list[Shown]](list)
+        self.calibration = Calibration()
+        self.counts = {"observations": 0, "duplicates": 0, "late": 0, "undecodable": 0}
+        self.truth = truth
+        self.policy = StampPolicy()
+        self._timeline = timeline
+        self._unwritten: list[tuple[Order, bytes]] = []
+        self._seen = set[bytes]()
+        self._newest = dict[str, int]()
+
+    def arrange(self, tx: Writer, world: World, process: Process | None) -> None:
+        """Register the world."""
+        act = Act("retour evaluate", EPOCH, EPOCH)
+        if process is not None:
+            classes = sorted({asset.kind for asset in world.assets} | set(process.classes))
+            tx.put_process(process.model_copy(update={"classes": classes}), EPOCH)
+        import_world(tx, world, self.policy, act)
+
+    def run(self, tx: Writer, lines: Sequence[Line]) -> None:
+        """Take some lines."""
+        raise NotImplementedError
+
+    def finish(self, tx: Writer) -> None:
+        """There are no more lines."""
+
+    def decoded(self, line: Line) -> Message | None:
+        """The message of a line; None: it cannot be decoded."""
+        topic = line.fields.get("topic")
+        if not isinstance(topic, str):
+            raise line.error("neither a `topic` nor a `fact`")
+        try:
+            return decoder_of(topic)(topic, line.payload(), line.received)
+        except Undecodable:
+            self.counts["undecodable"] += 1
+            return None
+
+    def news(self, tx: Writer, message: Message) -> list[tuple[Observation, list[str]]]:
+        """What a message says for the first time and is believed, with the assets that it is
+        about."""
+        device = first_heard(tx, [message]).get(message.device)
+        rows = sift(message, device, self.policy).rows if device is not None else []
+        rows = [row for row in rows if row.key not in self._seen]
+        self._seen.update(row.key for row in rows)
+        bindings = tx.bindings({row.subject for row in rows})
+        return [
+            (row, sorted({b.asset for b in bindings.get(row.subject, ()) if b.holds_at(row.at)}))
+            for row in rows
+        ]
+
+    def count_late(self, news: Sequence[tuple[Observation, list[str]]]) -> None:
+        """Count what is older than what had come of the same asset."""
+        for row, assets in news:
+            for asset in assets:
+                self.counts["late"] += row.at < self._newest.get(asset, row.at)
+                self._newest[asset] = max(row.at, self._newest.get(asset, row.at))
+
+    def show(self, asset: str, at: int, told: Told, order: Order, *, corrected: bool) -> None:
+        """What is told of an asset from now on; to be written in this order."""
+        changes = self.shown[asset]
+        if (changes[-1].stage if changes else None) == told.stage:
+            return
+        changes.append(Shown(at, told.stage))
+        if self._timeline is not None:
+            line = {"asset": asset, "at": at, "stage": told.stage or "unknown", "p": told.p}
+            text = orjson.dumps(line | {"correction": corrected}) + b"\n"
+            self._unwritten.append((order, text))
+
+    def write(self) -> None:
+        """Write what was shown since."""
+        if self._timeline is not None:
+            self._timeline.writelines(text for _, text in sorted(self._unwritten))
+        self._unwritten = []
+
+
+class _Taken(NamedTuple):
+    """A line, what it says, and the assets that it may touch."""
+
+    line: Line
+    says: Message | tuple[Fact, int]
+    assets: list[str]
+
+
+class FilterTrial(Trial):
+    """The run of the filter: every line is recorded, every whole hour ticks all assets; every
+    `every_s` seconds, probabilities are written to `posteriors`.
+
+    No asset depends on another one. So lines are not recorded one by one, but in layers: the
+    first line of every asset, the second of every asset, and so on, each asset's hours in
+    between. That takes a fraction of the time; what is told is put into order afterwards, and
+    is what comes of one line after the other.
+    """
+
+    def __init__(
+        self,
+        truth: Mapping[str, Sequence[Span]],
+        timeline: BinaryIO | None,
+        posteriors: BinaryIO | None,
+        every_s: int,
+    ) -> None:
+        super().__init__(truth, timeline)
+        self._posteriors = posteriors
+        self._every = every_s * 1_000
+        self._due = {asset: spans[0].since for asset, spans in truth.items()}
+        self._first = min(self._due.values())
+        self._hours = dict[str, int]()
+        self._numbers = dict[str, int]()  # of the assets, for the order in which they are told
+        self._now = 0
+        self._outlooks = dict[str, Outlook]()
+        self._path = dict[str, Told]()
+        self._sampled: list[tuple[Order, bytes]] = []
+        self._judged: list[tuple[Order, dict[str, float], str]] = []
+
+    def arrange(self, tx: Writer, world: World, process: Process | None) -> None:
+        super().arrange(tx, world, process)
+        hour = self._first // HOUR * HOUR + HOUR
+        self._hours = {asset.id: hour for asset in world.assets}
+        self._numbers = {asset.id: n for n, asset in enumerate(world.assets)}
+
+    def run(self, tx: Writer, lines: Sequence[Line]) -> None:
+        for layer in _layers(self._understood(tx, lines)):
+            self._take(tx, layer)
+        self._now = lines[-1].received
+        self._go_on(tx, dict.fromkeys(self._hours, self._now))
+        self.write()
+
+    def finish(self, tx: Writer) -> None:
+        self._go_on(tx, dict.fromkeys(self._hours, self._now + 1))
+        last = self._now + self._every  # due then: just sampled
+        begun = [asset for asset, spans in self.truth.items() if spans[0].since <= self._now]
+        if self._posteriors is not None:
+            self._sample(tx, [(a, self._now) for a in begun if self._due[a] != last])
+        self.write()
+
+    def write(self) -> None:
+        super().write()
+        if self._posteriors is not None:
+            self._posteriors.writelines(text for _, text in sorted(self._sampled))
+        for _, p, true in sorted(self._judged, key=lambda one: one[0]):
+            self.calibration.add(p, true)
+        self._sampled, self._judged = [], []
+
+    # Lines
+
+    def _understood(self, tx: Writer, lines: Sequence[Line]) -> Iterator[_Taken]:
+        """What lines say, in their order."""
+        for line in lines:
+            if "fact" in line.fields:
+                fact, at = fact_in(line)
+                if fact.asset not in self._numbers:
+                    raise line.error(f"there is no asset {fact.asset}")
+                yield _Taken(line, (fact, at), [fact.asset])
+            elif (message := self.decoded(line)) is not None:
+                self.count_late(self.news(tx, message))
+                bindings = tx.bindings({row.subject for row in message.observations})
+                assets = {binding.asset for bound in bindings.values() for binding in bound}
+                yield _Taken(line, message, sorted(assets))
+
+    def _take(self, tx: Writer, layer: Sequence[_Taken]) -> None:
+        """Record lines about different assets, and show what comes of each."""
+        self._go_on(tx, {asset: one.line.received for one in layer for asset in one.assets})
+        messages = [one.says for one in layer if isinstance(one.says, Message)]
+        done = record(tx, messages, [], self.policy)
+        self.counts["observations"] += done.stored
+        self.counts["duplicates"] += done.duplicates
+        for one in layer:
+            if not isinstance(one.says, Message):
+                self._state(tx, one.line, *one.says)
+        touched = [asset for one in layer for asset in one.assets]
+        for asset in touched:
+            self._outlooks.pop(asset, None)
+        presents = tx.presents(touched)
+        for line, _, assets in layer:
+            for n, asset in enumerate(assets):
+                if asset in presents:
+                    self._show_line(line, n, presents[asset])
+
+    def _state(self, tx: Writer, line: Line, fact: Fact, at: int) -> None:
+        try:
+            (stated,) = state(tx, [(fact, at)], self.policy, line.received)
+        except (BadFact, FactConflict) as error:
+            raise line.error(error) from None
+        self.counts["observations" if stated.new else "duplicates"] += 1
+
+    def _show_line(self, line: Line, n: int, one: Present) -> None:
+        early = one.path.since < line.received - HOUR
+        corrected = early and one.path != self._path.get(one.asset)
+        self._path[one.asset] = one.path
+        order = (line.received, _LINE, line.number, n)
+        self.show(one.asset, line.received, one.told, order, corrected=corrected)
+
+    # Time
+
+    def _go_on(self, tx: Writer, until: Mapping[str, int]) -> None:
+        """Take the samples and the whole hours of assets that are due before a time each."""
+        samples, ticks = list[tuple[str, int]](), list[tuple[str, int]]()
+        for asset, end in until.items():
+            if self._posteriors is not None and asset in self._due:
+                samples += ((asset, at) for at in range(self._due[asset], end, self._every))
+                self._due[asset] = _next(self._due[asset], end, self._every)
+            ticks += ((asset, at) for at in range(self._hours[asset], end, HOUR))
+            self._hours[asset] = _next(self._hours[asset], end, HOUR)
+        self._sample(tx, samples)
+        self._tick(tx, ticks)
+
+    def _sample(self, tx: Writer, moments: Sequence[tuple[str, int]]) -> None:
+        """Write what is believed of assets at times."""
+        self._look_out(tx, [asset for asset, _ in moments])
+        outlooks = [self._outlooks[asset] for asset, _ in moments]
+        rows = forecast(outlooks, [at for _, at in moments])
+        for (asset, at), one, q in zip(moments, outlooks, rows, strict=True):
+            p = dict(zip(one.setting.evidence.chain.stages, q[0].tolist(), strict=True))
+            text = orjson.dumps({"asset": asset, "at": at, "p": p}) + b"\n"
+            self._sampled.append(((at, _SAMPLE, self._numbers[asset], 0), text))
+
+    def _tick(self, tx: Writer, moments: Sequence[tuple[str, int]]) -> None:
+        """Show what whole hours make of assets, and judge how sure that is."""
+        beliefs = tx.beliefs(dict.fromkeys(asset for asset, _ in moments))
+        moments = [moment for moment in moments if moment[0] in beliefs]
+        self._look_out(tx, [*beliefs])
+        presents = tx.presents(beliefs)
+        changed = dict[str, Now]()
+        outlooks = [self._outlooks[asset] for asset, _ in moments]
+        ats = [max(at, beliefs[asset].at) for asset, at in moments]
+        rows = forecast(outlooks, ats)
+        for (asset, hour), one, at, q in zip(moments, outlooks, ats, rows, strict=True):
+            order = (hour, _TICK, self._numbers[asset], 0)
+            chain, old = one.setting.evidence.chain, presents.get(asset)
+            told = told_next(one.standing, old, q, chain, at)
+            if old is None or told.stage != old.told.stage:
+                made = present(beliefs[asset], one.setting, old, hour)
+                changed[asset], presents[asset] = made, made.present
+                self.show(asset, hour, made.present.told, order, corrected=False)
+            if (true := stage_at(self.truth.get(asset, ()), hour)) is not None:
+                p = dict(zip(chain.stages, q[0].tolist(), strict=True))
+                self._judged.append((order, p, true))
+        tx.save_presents([*changed.values()])
+
+    def _look_out(self, tx: Writer, assets: Iterable[str]) -> None:
+        """Know how assets go on from what is believed of them; of which there is nothing yet,
+        from what may be expected."""
+        unknown = [asset for asset in dict.fromkeys(assets) if asset not in self._outlooks]
+        beliefs, settings = tx.beliefs(unknown), tx.settings(unknown)
+        for asset in unknown:
+            setting = settings[asset]
+            if asset in beliefs:
+                self._outlooks[asset] = outlook(known(beliefs[asset]), setting)
+            else:
+                never = begin(setting.evidence, setting.case, NEVER)
+                self._outlooks[asset] = outlook(never, setting)
+
+
+def _layers(lines: Iterable[_Taken]) -> list[list[_Taken]]:
+    """Lines parted such that none shares an asset with another one of its layer, and that what
+    an asset or a device has told stays in order."""
+    layers: list[list[_Taken]] = []
+    reached = defaultdict[str, int](lambda: -1)
+    for one in lines:
+        n = 1 + max((reached[f"asset {asset}"] for asset in one.assets), default=-1)
+        if isinstance(one.says, Message):
+            n = max(n, reached[f"device {one.says.device}"])
+            reached[f"device {one.says.device}"] = n
+        reached.update((f"asset {asset}", n) for asset in one.assets)
+        if n == len(layers):
+            layers.append([])
+        layers[n].append(one)
+    return layers
+
+
+def _next(due: int, end: int, every: int) -> int:
+    """The first time that is due at `end` or later."""
+    return due + max(0, -((due - end) // every)) * every
+
+
+def fact_in(line: Line) -> tuple[Fact, int]:
+    """The fact of a line, and its event time."""
+    if not isinstance(line.fields["fact"], dict):
+        raise line.error("`fact` is no JSON object")
+    try:
+        return fact_of(line.fields["fact"])
+    except BadFact as error:
+        raise line.error(error) from None
