@@ -6,9 +6,10 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from enum import StrEnum
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, BinaryIO, NamedTuple
 
 import typer
 
@@ -19,6 +20,7 @@ from commands.evaluate_files import (
     read_truth,
     read_world_file,
 )
+from commands.evaluate_methods import RULES, RuleTrial, SmootherTrial
 from commands.evaluate_trial import FilterTrial, Trial
 from commands.show import UserError, progress_bar, show
 from tracker.judging import Calibration, Shown, Span, figures
@@ -29,6 +31,16 @@ from tracker.world import World
 LINES_AT_ONCE = 10_000
 
 
+class Method(StrEnum):
+    """What is judged."""
+
+    FILTER = "filter"
+    LAST_ZONE = "last-zone"
+    DEBOUNCED = "debounced"
+    RULE = "rule"
+    SMOOTHER = "smoother"
+
+
 def evaluate(
     world: Annotated[Path | None, typer.Option(help="The world file.")] = None,
     messages: Annotated[Path | None, typer.Option(help="What came, in order.")] = None,
@@ -37,6 +49,9 @@ def evaluate(
         list[Path] | None,
         typer.Option(help="A folder with WORLD.yaml, MESSAGES.jsonl, TRUTH.jsonl; repeatable."),
     ] = None,
+    method: Annotated[
+        Method, typer.Option(help="What is judged: what Retour does, or what to compare it with.")
+    ] = Method.FILTER,
     process: Annotated[
         Path | None, typer.Option(help="The stage model.", show_default="the shipped ones")
     ] = None,
@@ -56,15 +71,17 @@ def evaluate(
     given = [_read(files) for files in _files(world, messages, truth, pool or [])]
     if len(given) > 1 and (timeline or posteriors):
         raise UserError("--timeline and --posteriors are of one world: give one")
+    if method != Method.FILTER and posteriors:
+        raise UserError("--posteriors are the filter's: other methods tell stages alone")
     model = read_process_file(process) if process else None
-    judged = []
+    judged = list[Trial]()
     with ExitStack() as stack:
         told = stack.enter_context(timeline.open("wb")) if timeline else None
         believed = stack.enter_context(posteriors.open("wb")) if posteriors else None
         progress = stack.enter_context(progress_bar("Judging"))
         sizes = [one.files.messages.stat().st_size for one in given]
         for n, one in enumerate(given):
-            trial = FilterTrial(one.truth, told, believed, every)
+            trial = _trial(method, one, told, believed, every)
             for read in _run(trial, one, model):
                 progress(sum(sizes[:n]) + read, sum(sizes))
             judged.append(trial)
@@ -112,6 +129,16 @@ def _read(files: Files) -> Given:
     if not truth:
         raise UserError(f"{files.truth}: holds no line")
     return Given(files, world, truth)
+
+
+def _trial(
+    method: Method, given: Given, told: BinaryIO | None, believed: BinaryIO | None, every: int
+) -> Trial:
+    if method in RULES:
+        return RuleTrial(given.truth, told, RULES[method])
+    if method == Method.SMOOTHER:
+        return SmootherTrial(given.truth, told)
+    return FilterTrial(given.truth, told, believed, every)
 
 
 def _run(trial: Trial, given: Given, process: Process | None) -> Iterator[int]:

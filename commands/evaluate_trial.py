@@ -29,7 +29,7 @@ EPOCH = 0
 Order = tuple[int, int, int, int]
 """When something is told: the time; lines before samples before ticks; which of them, and of
 what in it."""
-_LINE, _SAMPLE, _TICK = range(3)
+LINE, SAMPLE, TICK = range(3)
 
 
 class Trial:
@@ -42,9 +42,10 @@ class Trial:
         self.counts = {"observations": 0, "duplicates": 0, "late": 0, "undecodable": 0}
         self.truth = truth
         self.policy = StampPolicy()
+        self.numbers = dict[str, int]()  # of the assets, for the order in which they are told
         self._timeline = timeline
         self._unwritten: list[tuple[Order, bytes]] = []
-        self._seen = set[bytes]()
+        self.seen = set[bytes]()
         self._newest = dict[str, int]()
 
     def arrange(self, tx: Writer, world: World, process: Process | None) -> None:
@@ -54,6 +55,7 @@ class Trial:
             classes = sorted({asset.kind for asset in world.assets} | set(process.classes))
             tx.put_process(process.model_copy(update={"classes": classes}), EPOCH)
         import_world(tx, world, self.policy, act)
+        self.numbers = {asset.id: n for n, asset in enumerate(world.assets)}
 
     def run(self, tx: Writer, lines: Sequence[Line]) -> None:
         """Take some lines."""
@@ -73,20 +75,36 @@ class Trial:
             self.counts["undecodable"] += 1
             return None
 
+    def fact(self, line: Line) -> tuple[Fact, int]:
+        """The fact of a line, and its event time."""
+        if not isinstance(line.fields["fact"], dict):
+            raise line.error("`fact` is no JSON object")
+        try:
+            fact, at = fact_of(line.fields["fact"])
+        except BadFact as error:
+            raise line.error(error) from None
+        if fact.asset not in self.numbers:
+            raise line.error(f"there is no asset {fact.asset}")
+        return fact, at
+
     def news(self, tx: Writer, message: Message) -> list[tuple[Observation, list[str]]]:
         """What a message says for the first time and is believed, with the assets that it is
-        about."""
+        about. It is counted."""
         device = first_heard(tx, [message]).get(message.device)
         rows = sift(message, device, self.policy).rows if device is not None else []
-        rows = [row for row in rows if row.key not in self._seen]
-        self._seen.update(row.key for row in rows)
-        bindings = tx.bindings({row.subject for row in rows})
-        return [
+        new = list({row.key: row for row in rows if row.key not in self.seen}.values())
+        self.seen.update(row.key for row in new)
+        self.counts["observations"] += len(new)
+        self.counts["duplicates"] += len(rows) - len(new)
+        bindings = tx.bindings({row.subject for row in new})
+        news = [
             (row, sorted({b.asset for b in bindings.get(row.subject, ()) if b.holds_at(row.at)}))
-            for row in rows
+            for row in new
         ]
+        self._count_late(news)
+        return news
 
-    def count_late(self, news: Sequence[tuple[Observation, list[str]]]) -> None:
+    def _count_late(self, news: Sequence[tuple[Observation, list[str]]]) -> None:
         """Count what is older than what had come of the same asset."""
         for row, assets in news:
             for asset in assets:
@@ -142,7 +160,6 @@ class FilterTrial(Trial):
         self._due = {asset: spans[0].since for asset, spans in truth.items()}
         self._first = min(self._due.values())
         self._hours = dict[str, int]()
-        self._numbers = dict[str, int]()  # of the assets, for the order in which they are told
         self._now = 0
         self._outlooks = dict[str, Outlook]()
         self._path = dict[str, Told]()
@@ -153,7 +170,6 @@ class FilterTrial(Trial):
         super().arrange(tx, world, process)
         hour = self._first // HOUR * HOUR + HOUR
         self._hours = {asset.id: hour for asset in world.assets}
-        self._numbers = {asset.id: n for n, asset in enumerate(world.assets)}
 
     def run(self, tx: Writer, lines: Sequence[Line]) -> None:
         for layer in _layers(self._understood(tx, lines)):
@@ -184,12 +200,10 @@ class FilterTrial(Trial):
         """What lines say, in their order."""
         for line in lines:
             if "fact" in line.fields:
-                fact, at = fact_in(line)
-                if fact.asset not in self._numbers:
-                    raise line.error(f"there is no asset {fact.asset}")
+                fact, at = self.fact(line)
                 yield _Taken(line, (fact, at), [fact.asset])
             elif (message := self.decoded(line)) is not None:
-                self.count_late(self.news(tx, message))
+                self.news(tx, message)
                 bindings = tx.bindings({row.subject for row in message.observations})
                 assets = {binding.asset for bound in bindings.values() for binding in bound}
                 yield _Taken(line, message, sorted(assets))
@@ -198,9 +212,7 @@ class FilterTrial(Trial):
         """Record lines about different assets, and show what comes of each."""
         self._go_on(tx, {asset: one.line.received for one in layer for asset in one.assets})
         messages = [one.says for one in layer if isinstance(one.says, Message)]
-        done = record(tx, messages, [], self.policy)
-        self.counts["observations"] += done.stored
-        self.counts["duplicates"] += done.duplicates
+        record(tx, messages, [], self.policy)
         for one in layer:
             if not isinstance(one.says, Message):
                 self._state(tx, one.line, *one.says)
@@ -224,7 +236,7 @@ class FilterTrial(Trial):
         early = one.path.since < line.received - HOUR
         corrected = early and one.path != self._path.get(one.asset)
         self._path[one.asset] = one.path
-        order = (line.received, _LINE, line.number, n)
+        order = (line.received, LINE, line.number, n)
         self.show(one.asset, line.received, one.told, order, corrected=corrected)
 
     # Time
@@ -249,7 +261,7 @@ class FilterTrial(Trial):
         for (asset, at), one, q in zip(moments, outlooks, rows, strict=True):
             p = dict(zip(one.setting.evidence.chain.stages, q[0].tolist(), strict=True))
             text = orjson.dumps({"asset": asset, "at": at, "p": p}) + b"\n"
-            self._sampled.append(((at, _SAMPLE, self._numbers[asset], 0), text))
+            self._sampled.append(((at, SAMPLE, self.numbers[asset], 0), text))
 
     def _tick(self, tx: Writer, moments: Sequence[tuple[str, int]]) -> None:
         """Show what whole hours make of assets, and judge how sure that is."""
@@ -262,7 +274,7 @@ class FilterTrial(Trial):
         ats = [max(at, beliefs[asset].at) for asset, at in moments]
         rows = forecast(outlooks, ats)
         for (asset, hour), one, at, q in zip(moments, outlooks, ats, rows, strict=True):
-            order = (hour, _TICK, self._numbers[asset], 0)
+            order = (hour, TICK, self.numbers[asset], 0)
             chain, old = one.setting.evidence.chain, presents.get(asset)
             told = told_next(one.standing, old, q, chain, at)
             if old is None or told.stage != old.told.stage:
@@ -308,13 +320,3 @@ def _layers(lines: Iterable[_Taken]) -> list[list[_Taken]]:
 def _next(due: int, end: int, every: int) -> int:
     """The first time that is due at `end` or later."""
     return due + max(0, -((due - end) // every)) * every
-
-
-def fact_in(line: Line) -> tuple[Fact, int]:
-    """The fact of a line, and its event time."""
-    if not isinstance(line.fields["fact"], dict):
-        raise line.error("`fact` is no JSON object")
-    try:
-        return fact_of(line.fields["fact"])
-    except BadFact as error:
-        raise line.error(error) from None

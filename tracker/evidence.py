@@ -21,7 +21,7 @@ from tracker.filter import Powers
 from tracker.layout import Layout, Standpoint
 from tracker.model import Asset, Binding, Fix, Observation, Read, Values
 from tracker.places import Reader, Site, Zone
-from tracker.process import Reads
+from tracker.process import Reads, Rfid
 
 HOUR_S = 3_600.0
 CYCLE_S = 1_800.0  # of a reader that states none
@@ -356,6 +356,16 @@ def status_tells(what: Values) -> bool | None:
     """Whether a status says that its tracker moves; None: it does not say."""
     moving = what.values.get("moving")
     return moving if isinstance(moving, bool) else None
+
+
+def looks_own(read: Read, rfid: Rfid) -> float:
+    """How likely a read is one of the reader's own zone, if half of all are.
+
+    >>> [round(looks_own(Read("tag", 1, rssi), Rfid()), 2) for rssi in (-55.0, -67.0)]
+    [0.88, 0.12]
+    """
+    own, stray = _density(read, rfid.own), _density(read, rfid.stray)
+    return own / (own + stray)
 
 
 def _watch(zone: Zone, readers: Sequence[Reader]) -> Watch | None:

@@ -43,6 +43,18 @@ class Powers:
             p = np.einsum("bi,ij->bj", p, power)
         return scaled(p)
 
+    def look_back(self, b: Array, ticks: int) -> Array:
+        """How likely, from each state (one row), what was observed after so many ticks is, given
+        how likely it is from each state then; scaled to sum to 1.
+
+        >>> powers = Powers(np.array([[-36.0, 36.0], [0.0, 0.0]]))
+        >>> powers.look_back(np.array([[0.0, 1.0]]), 10).round(4).tolist()
+        [[0.3873, 0.6127]]
+        """
+        for power in self._factors(max(ticks, 0)):
+            b = np.einsum("ij,bj->bi", power, b)
+        return scaled(b)
+
     def predict_each(self, p: Array, ticks: Sequence[int]) -> Array:
         """The same of rows that each have gone so many ticks: those that have a digit in common
         are multiplied together.

@@ -91,6 +91,18 @@ class Transition(NamedTuple):
     why: Explained
 
 
+class Went(NamedTuple):
+    """So many ticks went by without a mark, in which the asset told of itself like this."""
+
+    ticks: int
+    profile: Profile
+
+
+Move = Went | Array
+"""What was done to the probabilities of states: time went by, or they were multiplied by
+likelihoods (one row) or by the kernel of a fact (states x states)."""
+
+
 def begin(evidence: Evidence, case: Case, at: int) -> Standing:
     """What is believed of an asset before its first observation."""
     chain = evidence.chain
@@ -114,6 +126,23 @@ def step(
     known: Standing | None, row: Observation, case: Case, evidence: Evidence
 ) -> tuple[Standing, Transition | None]:
     """What is believed after one more observation, and what is told anew."""
+    return _taken(known, row, case, evidence).finished()
+
+
+def traced(
+    known: Standing, row: Observation, case: Case, evidence: Evidence
+) -> tuple[Standing, list[Move]]:
+    """What is believed after one more observation, and by which moves."""
+    run = _taken(known, row, case, evidence)
+    return run.finished()[0], run.moves
+
+
+def moves_until(known: Standing, case: Case, evidence: Evidence, at: int) -> list[Move]:
+    """The moves from an observation to a time after it."""
+    return [Went(*part) for part in _segments(known, case, evidence, at)]
+
+
+def _taken(known: Standing | None, row: Observation, case: Case, evidence: Evidence) -> _Run:
     if known is None:
         known = begin(evidence, case, row.at)
     elif known.chain != evidence.chain.id:
@@ -121,7 +150,7 @@ def step(
     run = _Run(known, row, case, evidence)
     run.settle()
     run.take()
-    return run.finished()
+    return run
 
 
 def predicted(known: Standing, case: Case, evidence: Evidence, at: int) -> Array:
@@ -215,6 +244,7 @@ class _Run:
         self._roles = known.roles
         self._counted = {one.source: one for one in known.counted}
         self._changes: list[Change] = []
+        self.moves: list[Move] = []
         self._tick = known.tick
 
     def _go_on(self) -> None:
@@ -222,6 +252,7 @@ class _Run:
         if self._tick != self._known.tick:
             return
         parts = _segments(self._known, self._case, self._evidence, self._row.at)
+        self.moves += [Went(*part) for part in parts]
         self._p, self._q, changes = _gone_on(self._p, self._q, parts, self._chain)
         self._changes += changes
         self._tick = max(self._row.at // TICK_MS, self._tick)
@@ -235,7 +266,7 @@ class _Run:
             kernel = self._chain.kernel(what.kind, what.stage)
             if kernel is not None:
                 self._go_on()
-                self._moved("fact", what.kind, turn(self._p, kernel))
+                self._moved("fact", what.kind, turn(self._p, kernel), kernel)
         elif row.kind in _TELLING:
             self._report(self._case.cadence(row.device))
 
@@ -260,7 +291,8 @@ class _Run:
         order = np.argsort(-self._q[0], kind="stable")
         return explained(account, self._chain.stages, int(order[0]), int(order[1]))
 
-    def _moved(self, kind: str, what: str, p: Array) -> None:
+    def _moved(self, kind: str, what: str, p: Array, by: Array) -> None:
+        self.moves.append(by)
         q = self._chain.by_stage(p)
         self._changes.append(Change(kind, what, self._q, q))
         self._p, self._q = p, q
@@ -279,7 +311,8 @@ class _Run:
 
     def _mark(self, mark: Mark) -> None:
         self._go_on()
-        self._moved(mark.kind, mark.what, update(self._p, mark.likelihood))
+        p = update(self._p, mark.likelihood)
+        self._moved(mark.kind, mark.what, p, mark.likelihood)
 
     def _report(self, cadence: Cadence) -> None:
         """A tracker's report: its first in a bucket counts; what a later one adds, counts too."""
@@ -313,8 +346,8 @@ class _Run:
         """Reports that no fix of the same moment has followed were made without one."""
         for one in [*self._counted.values()]:
             if one.flags & OPEN and one.at < self._row.at:
-                p = update(self._p, self._evidence.no_fix())
-                self._moved("no fix", one.source, p)
+                no_fix = self._evidence.no_fix()
+                self._moved("no fix", one.source, update(self._p, no_fix), no_fix)
                 self._counted[one.source] = one._replace(flags=(one.flags | NO_FIX) & ~OPEN)
             if one.until <= self._row.at:
                 del self._counted[one.source]

@@ -337,3 +337,33 @@ def test_one_says_which_world_once(run, folder):
     )
     assert status == 1
     assert "--timeline and --posteriors are of one world" in complaints
+
+
+@pytest.mark.parametrize("method", ["last-zone", "debounced", "rule", "smoother"])
+def test_other_methods_are_judged_by_the_same_figures(run, folder, judge, method):
+    path = folder("w")
+    lines = path / "told.jsonl"
+    status, shown, complaints = run(
+        "evaluate", *words(path), "--method", method, "--timeline", lines
+    )
+    assert status == 0, complaints
+    figures, told = json.loads(shown), parsed(lines.read_bytes())
+    by_filter, *_ = judge(path)
+    for key in ("observations", "duplicates", "late", "undecodable"):
+        assert figures[key] == by_filter[key]
+    assert figures["acc"] > 0.5
+    assert figures["ece"] is None
+    assert [line["at"] for line in told] == sorted(line["at"] for line in told)
+    for n in range(3):
+        stages = [line["stage"] for line in told if line["asset"] == f"A{n}"]
+        assert stages[0] == "ready"
+        assert stages[-1] == "in_use"
+
+
+def test_only_the_filter_tells_probabilities(run, folder):
+    path = folder("w")
+    more = ("--method", "rule", "--posteriors", path / "out")
+    status, _, complaints = run("evaluate", *words(path), *more)
+    assert status == 1
+    assert "--posteriors are the filter's" in complaints
+    assert not (path / "out").exists()
