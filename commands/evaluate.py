@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from enum import StrEnum
-from itertools import islice
+from itertools import islice, repeat
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, NamedTuple
 
@@ -26,9 +29,9 @@ from commands.show import UserError, progress_bar, show
 from tracker.judging import Calibration, Shown, Span, figures
 from tracker.process import Process
 from tracker.stores.sqlite import SqliteStore
-from tracker.world import World
 
-LINES_AT_ONCE = 10_000
+LINES_AT_ONCE = 5_000
+Progress = Callable[[int, int], None]  # done, of all
 
 
 class Method(StrEnum):
@@ -62,6 +65,7 @@ def evaluate(
         Path | None, typer.Option(help="Write probabilities now and then.", show_default=False)
     ] = None,
     every: Annotated[int, typer.Option(min=1, help="Seconds between probabilities.")] = 3600,
+    jobs: Annotated[int, typer.Option(min=1, help="Worlds judged at a time.")] = 1,
 ) -> None:
     """Judge what is told of stages, and how surely, against the truth, and print figures.
 
@@ -74,22 +78,20 @@ def evaluate(
     if method != Method.FILTER and posteriors:
         raise UserError("--posteriors are the filter's: other methods tell stages alone")
     model = read_process_file(process) if process else None
-    judged = list[Trial]()
     with ExitStack() as stack:
         told = stack.enter_context(timeline.open("wb")) if timeline else None
         believed = stack.enter_context(posteriors.open("wb")) if posteriors else None
         progress = stack.enter_context(progress_bar("Judging"))
-        sizes = [one.files.messages.stat().st_size for one in given]
-        for n, one in enumerate(given):
-            trial = _trial(method, one, told, believed, every)
-            for read in _run(trial, one, model):
-                progress(sum(sizes[:n]) + read, sum(sizes))
-            judged.append(trial)
+        trials = [_trial(method, one, told, believed, every) for one in given]
+        if jobs > 1 and len(given) > 1:
+            judged = _side_by_side(trials, given, model, jobs, progress)
+        else:
+            judged = _one_by_one(trials, given, model, progress)
     found = _pooled(judged)
     found["seconds"] = round(time.monotonic() - began, 2)
     if pool:
         names = [str(one.files.world.parent) for one in given]
-        found["worlds"] = dict(zip(names, map(_of_world, judged), strict=True))
+        found["worlds"] = dict(zip(names, map(Judged.figures, judged), strict=True))
     show(found, as_json=True)
 
 
@@ -102,11 +104,15 @@ class Files(NamedTuple):
 
 
 class Given(NamedTuple):
-    """A world, what was so there, and the files that say it."""
+    """The files of a world, and what was so there."""
 
     files: Files
-    world: World
     truth: dict[str, list[Span]]
+
+    @property
+    def size(self) -> int:
+        """How much there is to read of messages, bytes."""
+        return self.files.messages.stat().st_size
 
 
 def _files(
@@ -121,14 +127,14 @@ def _files(
 
 
 def _read(files: Files) -> Given:
-    """What is so in a world; its messages are read as they are taken."""
+    """What was so in a world, which is checked and read again when it is run."""
     world, truth = read_world_file(files.world), read_truth(files.truth)
     unknown = sorted(truth.keys() - {asset.id for asset in world.assets})
     if unknown:
         raise UserError(f"{files.truth}: there is no asset {unknown[0]} in {files.world}")
     if not truth:
         raise UserError(f"{files.truth}: holds no line")
-    return Given(files, world, truth)
+    return Given(files, truth)
 
 
 def _trial(
@@ -141,6 +147,54 @@ def _trial(
     return FilterTrial(given.truth, told, believed, every)
 
 
+class Judged(NamedTuple):
+    """What came of a trial."""
+
+    truth: Mapping[str, Sequence[Span]]
+    shown: Mapping[str, Sequence[Shown]]
+    calibration: Calibration
+    counts: Mapping[str, int]
+
+    @classmethod
+    def of(cls, trial: Trial) -> Judged:
+        return cls(trial.truth, trial.shown, trial.calibration, trial.counts)
+
+    def figures(self) -> dict[str, Any]:
+        return figures(self.truth, self.shown, self.calibration) | dict(self.counts)
+
+
+def _one_by_one(
+    trials: Sequence[Trial], given: Sequence[Given], process: Process | None, progress: Progress
+) -> list[Judged]:
+    sizes = [one.size for one in given]
+    for n, (trial, one) in enumerate(zip(trials, given, strict=True)):
+        for read in _run(trial, one, process):
+            progress(sum(sizes[:n]) + read, sum(sizes))
+    return [Judged.of(trial) for trial in trials]
+
+
+def _side_by_side(
+    trials: Sequence[Trial],
+    given: Sequence[Given],
+    process: Process | None,
+    jobs: int,
+    progress: Progress,
+) -> list[Judged]:
+    """The same, each in a process of its own, so many at a time."""
+    judged = []
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as workers:
+        for one in workers.map(_whole, trials, given, repeat(process)):
+            judged.append(one)
+            progress(len(judged), len(given))
+    return judged
+
+
+def _whole(trial: Trial, given: Given, process: Process | None) -> Judged:
+    for _ in _run(trial, given, process):
+        pass
+    return Judged.of(trial)
+
+
 def _run(trial: Trial, given: Given, process: Process | None) -> Iterator[int]:
     """Put a trial through the messages of a world, in a database of its own; yields how much
     of them it has read (bytes)."""
@@ -149,7 +203,7 @@ def _run(trial: Trial, given: Given, process: Process | None) -> Iterator[int]:
         store = SqliteStore(Path(folder) / "retour.db")
         stack.callback(store.close)
         with store.writing() as tx:
-            trial.arrange(tx, given.world, process)
+            trial.arrange(tx, read_world_file(given.files.world), process)
         for lines in _chunks(read_messages(given.files.messages)):
             with store.writing() as tx:
                 trial.run(tx, lines)
@@ -163,20 +217,16 @@ def _chunks(lines: Iterator[Line]) -> Iterator[list[Line]]:
         yield some
 
 
-def _of_world(trial: Trial) -> dict[str, Any]:
-    return figures(trial.truth, trial.shown, trial.calibration) | trial.counts
-
-
-def _pooled(trials: Sequence[Trial]) -> dict[str, Any]:
+def _pooled(judged: Sequence[Judged]) -> dict[str, Any]:
     """The figures over the assets of all worlds, which may have the same names."""
     truth, shown = dict[str, Sequence[Span]](), dict[str, Sequence[Shown]]()
-    calibration, counts = Calibration(), dict[str, int]()
-    for n, trial in enumerate(trials):
-        truth |= _numbered(n, trial.truth)
-        shown |= _numbered(n, trial.shown)
-        calibration.add_all(trial.calibration)
-        counts = {key: counts.get(key, 0) + count for key, count in trial.counts.items()}
-    return figures(truth, shown, calibration) | counts
+    calibration, counts = Calibration(), Counter[str]()
+    for n, one in enumerate(judged):
+        truth |= _numbered(n, one.truth)
+        shown |= _numbered(n, one.shown)
+        calibration.add_all(one.calibration)
+        counts.update(one.counts)
+    return Judged(truth, shown, calibration, counts).figures()
 
 
 def _numbered(n: int, of: Mapping[str, Any]) -> dict[str, Any]:

@@ -326,6 +326,26 @@ def test_worlds_are_pooled(run, folder, judge):
     assert alone[0]["acc"] != alone[1]["acc"]
 
 
+def test_worlds_side_by_side_are_judged_the_same(run, folder):
+    pools = ["--pool", folder("v"), "--pool", folder("w", message_lines(3)[::2])]
+    found = []
+    for jobs in (1, 2):
+        status, shown, complaints = run("evaluate", *pools, "--jobs", jobs)
+        assert status == 0, complaints
+        found.append(json.loads(shown))
+        del found[-1]["seconds"]
+    assert found[0] == found[1]
+
+
+def test_a_bad_line_of_a_world_beside_others_is_named(run, folder):
+    paths = [folder("v"), folder("w", message_lines()[:50])]
+    (paths[1] / "MESSAGES.jsonl").write_text(GOOD + "{")
+    status, _, complaints = run("evaluate", "--pool", paths[0], "--pool", paths[1], "--jobs", 2)
+    assert status == 1
+    assert "w/MESSAGES.jsonl: line 2: no JSON object" in complaints
+    assert complaints.count("\n") == 1
+
+
 def test_one_says_which_world_once(run, folder):
     path = folder("w")
     for given in ([], words(path)[:4], [*words(path), "--pool", path]):
