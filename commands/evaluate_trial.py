@@ -11,8 +11,9 @@ import orjson
 from commands.evaluate_files import Line
 from gateway.decoders import Undecodable, decoder_of
 from tracker.audit import Act
+from tracker.evidence import NEVER
 from tracker.facts import BadFact, FactConflict, fact_of, state
-from tracker.forecast import NEVER, Outlook, forecast, outlook
+from tracker.forecast import Outlook, forecast, outlook
 from tracker.importer import import_world
 from tracker.judging import Calibration, Shown, Span, stage_at
 from tracker.model import Fact, Message, Observation

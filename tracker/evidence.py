@@ -33,6 +33,8 @@ AT_SITE, ELSEWHERE = 0.003, 0.02  # a fix at a site where the asset is not; anyw
 MIXED = 0.05  # reads that look as if they were of the other sort
 MOVES_FROM_M_S = 1.5  # a speed that tells of a journey
 ROLES = ("depot", "hub", "customer")
+NEVER = 2**63
+KEPT_AT_MOST = 100_000  # profiles of assets
 
 
 class Roles(NamedTuple):
@@ -48,6 +50,9 @@ class Cadence(NamedTuple):
 
     rest_s: float | None
     moving_s: float | None
+
+
+UNSTATED = Cadence(None, None)
 
 
 class Case(NamedTuple):
@@ -68,7 +73,10 @@ class Case(NamedTuple):
         return any(is_tag(b.subject) and b.holds_at(at) for b in self.bindings)
 
     def cadence(self, device: str) -> Cadence:
-        return dict(self.cadences).get(device, Cadence(None, None))
+        for name, cadence in self.cadences:
+            if name == device:
+                return cadence
+        return UNSTATED
 
     def trackers_at(self, at: int) -> list[str]:
         """The devices that tell about it at an event time."""
@@ -107,6 +115,19 @@ class Profile:
         self.silent = Powers(chain.rates - np.diag(rates)) if rates.any() else free
 
 
+class _Kept(NamedTuple):
+    """The last profile of an asset: `profile` holds from `since` up to but not at `until`."""
+
+    case: Case
+    roles: Roles
+    since: int
+    until: int
+    profile: Profile
+
+    def holds(self, case: Case, roles: Roles, at: int) -> bool:
+        return self.case is case and self.roles == roles and self.since <= at < self.until
+
+
 class Watch(NamedTuple):
     """A zone under inventory: how often a tag in it makes a mark (per hour), and one that lies
     in a zone beside it. `stated`: the cadence is known."""
@@ -128,6 +149,7 @@ class Evidence:
         self.layout = layout
         self._free = Powers(chain.rates)
         self._profiles: dict[bytes, Profile] = {}
+        self._kept: dict[str, _Kept] = {}
         self._rates: dict[Any, Array] = {}
         self._zones: dict[tuple[str, int], list[Watch]] = {}
         self._reads: dict[Any, tuple[Array, Array]] = {}
@@ -173,6 +195,18 @@ class Evidence:
 
     def profile(self, case: Case, roles: Roles, at: int) -> Profile:
         """How an asset tells of itself at an event time."""
+        kept = self._kept.get(case.asset.id)
+        if kept is not None and kept.holds(case, roles, at):
+            return kept.profile
+        profile = self._profile(case, roles, at)
+        since = max(self.cuts(case, -NEVER, at + 1), default=-NEVER)
+        until = min(self.cuts(case, at, NEVER), default=NEVER)
+        if len(self._kept) >= KEPT_AT_MOST:
+            self._kept.clear()
+        self._kept[case.asset.id] = _Kept(case, roles, since, until, profile)
+        return profile
+
+    def _profile(self, case: Case, roles: Roles, at: int) -> Profile:
         key = (
             self.layout.epoch(at),
             roles,

@@ -12,11 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from tracker.chain import TICK_MS, Array
-from tracker.evidence import Profile
+from tracker.evidence import NEVER, Profile
 from tracker.inference import Setting
 from tracker.stage import Standing, predicted
-
-NEVER = 2**63
 
 
 class Outlook(NamedTuple):

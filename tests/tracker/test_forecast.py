@@ -41,12 +41,12 @@ def test_times_beyond_the_longest_step_too():
 
 def test_assets_of_all_sorts_are_predicted_as_one_by_one():
     inference = Inference(EMPTY)
-    moved = Binding("trk-2", "A2", None, 9 * HOUR)  # its tracker goes meanwhile
+    moved = Binding("A2", "trk-2", None, 9 * HOUR)  # its tracker goes meanwhile
     cases = [
         Case(Asset("A0", "pallet")),
         Case(
             Asset("A1", "pallet", initial_stage="ready"),
-            (Binding("trk-1", "A1", None, None),),
+            (Binding("A1", "trk-1", None, None),),
             (("trk-1", Cadence(21_600, 3_600)),),
         ),
         Case(Asset("A2", "pallet"), (moved,), (("trk-2", Cadence(3_600, 600)),)),
@@ -67,3 +67,22 @@ def test_assets_of_all_sorts_are_predicted_as_one_by_one():
 
 def test_nothing_is_predicted_of_nobody():
     assert forecast([], []) == []
+
+
+def test_a_profile_is_that_of_its_time_in_whatever_order_one_asks():
+    bindings = (
+        Binding("A2", "trk-2", None, 9 * HOUR),
+        Binding("A2", "trk-3", 5 * HOUR, 12 * HOUR),
+        Binding("A2", "urn:tag", 7 * HOUR, None),
+    )
+    cadences = (("trk-2", Cadence(3_600, 600)), ("trk-3", Cadence(7_200, 600)))
+    case = Case(Asset("A2", "pallet"), bindings, cadences)
+    roles = begin(Inference(EMPTY).setting(case).evidence, case, 0).roles
+    asked = Inference(EMPTY).setting(case).evidence
+    edges = [hours * HOUR + n for hours in (0, 5, 7, 9, 12) for n in (-1, 0, 1)]
+    found = {}
+    for at in [*edges, *edges[::-1], *edges[::2], *edges[1::2]]:
+        fresh = Inference(EMPTY).setting(case).evidence
+        found[at] = asked.profile(case, roles, at).id
+        assert found[at] == fresh.profile(case, roles, at).id
+    assert len(set(found.values())) == 4
