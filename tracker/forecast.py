@@ -41,7 +41,7 @@ def forecast(outlooks: Sequence[Outlook], ats: Sequence[int]) -> list[Array]:
     together = defaultdict[Profile, list[int]](list)
     for n, (one, at) in enumerate(zip(outlooks, ats, strict=True)):
         case, evidence = one.setting
-        if at <= one.until:
+        if at <= one.until and one.standing.chain == evidence.chain.id:
             together[one.profile].append(n)
         else:
             p = predicted(one.standing, case, evidence, at)

@@ -114,9 +114,11 @@ def begin(evidence: Evidence, case: Case, at: int) -> Standing:
     return Standing(chain.id, at // TICK_MS, p.tobytes(), roles, (), told, account)
 
 
-def _carried(known: Standing, chain: Chain) -> Standing:
-    """What another process's chain believed, as far as this one can: what was told is a first
-    stage. So a log that no longer holds the beginning goes on from where it stands."""
+def _of_chain(known: Standing, chain: Chain) -> Standing:
+    """A standing as a chain can go on from it. What another process's chain has told is a first
+    stage: so a log that no longer holds the beginning goes on from where it stands."""
+    if known.chain == chain.id:
+        return known
     p = chain.start(known.told.stage)
     account = opened(chain.by_stage(p))
     return known._replace(chain=chain.id, p=p.tobytes(), account=account)
@@ -145,8 +147,7 @@ def moves_until(known: Standing, case: Case, evidence: Evidence, at: int) -> lis
 def _taken(known: Standing | None, row: Observation, case: Case, evidence: Evidence) -> _Run:
     if known is None:
         known = begin(evidence, case, row.at)
-    elif known.chain != evidence.chain.id:
-        known = _carried(known, evidence.chain)
+    known = _of_chain(known, evidence.chain)
     run = _Run(known, row, case, evidence)
     run.settle()
     run.take()
@@ -156,8 +157,7 @@ def _taken(known: Standing | None, row: Observation, case: Case, evidence: Evide
 def predicted(known: Standing, case: Case, evidence: Evidence, at: int) -> Array:
     """The probabilities of states (one row) at a time after the last observation, by the kernel
     of stored beliefs, in one step."""
-    if known.chain != evidence.chain.id:
-        known = _carried(known, evidence.chain)
+    known = _of_chain(known, evidence.chain)
     p = known.row()
     for ticks, profile in _segments(known, case, evidence, at):
         p = profile.silent.predict(p, ticks)
@@ -188,7 +188,9 @@ def explained_at(
 ) -> Explained:
     """Why a stage (None: the likeliest one) is believed at a time after the last observation
     rather than the likeliest other one, since what is told has changed."""
-    chain, p = evidence.chain, known.row()
+    chain = evidence.chain
+    known = _of_chain(known, chain)
+    p = known.row()
     parts = _segments(known, case, evidence, at)
     _, q, changes = _gone_on(p, chain.by_stage(p), parts, chain)
     best, *others = np.argsort(-q[0], kind="stable").tolist()

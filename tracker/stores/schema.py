@@ -186,7 +186,8 @@ presents = Table(
     Column("tick", BIG, nullable=False),
     Column("profile", BIG, nullable=False),
     Column("posterior", LargeBinary, nullable=False),
-    Index("presents_funnel", "stage", "class", "site", "since"),
+    Index("presents_funnel", "stage", "class", "site", "since", "behind"),
+    Index("presents_stage", "stage", "asset", "p"),
     sqlite_with_rowid=False,
 )
 

@@ -50,7 +50,9 @@ def upgrade() -> None:
         sa.Column("tracked", sa.Boolean(), nullable=False),
         sa.Column("rates", sa.LargeBinary(), nullable=False),
     )
-    op.create_index("presents_funnel", "presents", ["stage", "class", "site", "since"])
+    funnel = ["stage", "class", "site", "since", "behind"]
+    op.create_index("presents_funnel", "presents", funnel)
+    op.create_index("presents_stage", "presents", ["stage", "asset", "p"])
     op.execute(f"UPDATE stale SET at = {ALWAYS}")  # noqa: S608
     op.execute(
         f"INSERT INTO stale (asset, at) SELECT asset, {ALWAYS} FROM beliefs "  # noqa: S608
