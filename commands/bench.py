@@ -17,6 +17,7 @@ from commands.bench_influx import bench_influx
 from commands.bench_query import bench_query, on_postgresql, on_sqlite
 from commands.bench_refold import bench_refold
 from commands.bench_soak import bench_soak
+from commands.bench_sweep import bench_sweep
 from commands.process import calm_the_collector, configure_log
 from commands.show import AsJson, progress_bar, show
 from commands.soak.soak import kept
@@ -84,6 +85,22 @@ def bench_influx_command(
     calm_the_collector()
     with databases(store) as open_database:
         show(bench_influx(open_database, rate, seconds, lines), as_json)
+
+
+@group.command("sweep")
+def bench_sweep_command(
+    assets: Annotated[int, typer.Option(min=1, help="Assets in the database.")] = 1_000_000,
+    as_json: AsJson = False,
+) -> None:
+    """Advance the stage of every asset to now, as a worker does it each minute.
+
+    Example: retour bench sweep --assets 100000 --json
+    """
+    configure_log("error")
+    calm_the_collector()
+    with progress_bar("assets") as progress:
+        figures = bench_sweep(assets, progress)
+    show(figures, as_json)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from gateway.decoders import decode_again
 from gateway.projection import Projection
 from gateway.retention import Retention
 from gateway.running import Beside, Parts, Running, embedded_gateway
+from gateway.sweeping import Sweep
 from gateway.worker import Job, Worker
 from tracker.clocks import Clock
 from tracker.ports import Series, SeriesUnavailable, Store
@@ -43,10 +44,9 @@ def up() -> None:
     with ExitStack() as running:
         url, gateway = running.enter_context(broker_and_gateway(settings, parts, stopped.set))
         health = [gateway.health]
-        if jobs := worker_jobs(settings, series, parts.store, parts.clock):
-            worker = Worker(jobs, parts.clock)
-            running.enter_context(Beside(worker, stopped.set, "worker"))
-            health.append(worker.health)
+        worker = Worker(worker_jobs(settings, series, parts.store, parts.clock), parts.clock)
+        running.enter_context(Beside(worker, stopped.set, "worker"))
+        health.append(worker.health)
         app = make_app(
             settings, parts.store, parts.clock, series, lambda: [w for h in health for w in h()]
         )
@@ -125,8 +125,9 @@ def gateway(
 
 
 def worker() -> None:
-    """Run a worker alone: it tells InfluxDB what waits for it, and gives up the log's oldest part.
-    Any number may run. It answers /metrics and /health on RETOUR_METRICS_PORT, where one is set.
+    """Run a worker alone: it tells what time makes of stages, tells InfluxDB what waits for it, and
+    gives up the log's oldest part. Any number may run. It answers /metrics and /health on
+    RETOUR_METRICS_PORT, where one is set.
 
     Example: RETOUR_INFLUX_URL=http://127.0.0.1:8086 retour worker
     """
@@ -134,11 +135,6 @@ def worker() -> None:
     configure_log(settings.log_level)
     store, clock = settings.store(), settings.make_clock()
     jobs = worker_jobs(settings, opened_series(settings), store, clock)
-    if not jobs:
-        raise UserError(
-            "there is nothing for a worker to do: neither RETOUR_INFLUX_URL nor "
-            "RETOUR_RETENTION_DAYS is set"
-        )
     running = Worker(jobs, clock)
     on_stop(running.stop)
     with serving_metrics(settings.metrics_host, settings.metrics_port, running.health):
@@ -148,7 +144,7 @@ def worker() -> None:
 def worker_jobs(settings: Settings, series: Series | None, store: Store, clock: Clock) -> list[Job]:
     """What there is to do with no message arriving. UserError where the database does not know
     of the time-series store."""
-    jobs: list[Job] = []
+    jobs: list[Job] = [Sweep(store, clock)]
     if series is not None:
         with store.reading() as reader:
             if not reader.projected():

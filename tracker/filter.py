@@ -74,7 +74,7 @@ class Powers:
             digits = np.array([max(each, 0) // BASE**place % BASE for each in ticks])
             for digit in np.unique(digits[digits > 0]):
                 rows = np.flatnonzero(digits == digit)
-                power = self._power(place, int(digit))
+                power = self.power(place, int(digit))
                 made[rows] = np.einsum("bi,ij->bj", made[rows], power)
         gone = np.array(ticks) > 0
         made[gone] = scaled(made[gone])
@@ -88,9 +88,9 @@ class Powers:
         for place in range(DIGITS):
             ticks, digit = divmod(ticks, BASE)
             if digit:
-                yield self._power(place, digit)
+                yield self.power(place, digit)
 
-    def _power(self, place: int, digit: int) -> Array:
+    def power(self, place: int, digit: int) -> Array:
         """The transition over `digit * 64**place` ticks."""
         made = self._made.get((place, digit))
         if made is None:
@@ -99,9 +99,9 @@ class Powers:
 
     def _make(self, place: int, digit: int) -> Array:
         if digit > 1:
-            return product(self._power(place, digit - 1), self._power(place, 1))
+            return product(self.power(place, digit - 1), self.power(place, 1))
         if place > 0:
-            return product(self._power(place - 1, BASE - 1), self._power(place - 1, 1))
+            return product(self.power(place - 1, BASE - 1), self.power(place - 1, 1))
         return exponential(self._generator / TICKS_PER_H)
 
 

@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from tracker.account import Explained
 from tracker.fold import Belief, Entry, Place
-from tracker.stage import Transition
+from tracker.inference import Setting
+from tracker.present import Now, Present
+from tracker.stage import Transition, explained_at
 from tracker.whereabouts import LEFT, Moment, Stay, Visit
 
 LOCATED, RELOCATED = "location.first", "location.corrected"
 VISIT_CORRECTED = "visit.corrected"
 FIRST_PLACE = "first place"
+BY_TIME = "stage by time"
 STAGE_CHANGED, STAGE_CORRECTED = "stage.changed", "stage.corrected"
 
 
@@ -124,15 +128,36 @@ def _stages(asset: str, before: Told, after: Told) -> list[Entry]:
     return entries
 
 
+def told_by_time(old: Present | None, new: Now, setting: Setting) -> list[Entry]:
+    """What the journal says of a stage that no observation tells, but time alone: or that no
+    longer does. What observations tell is said by `news`."""
+    before = old.told.stage if old is not None and old.told.stage != old.path.stage else None
+    now, path = new.present.told, new.present.path
+    after = now.stage if now.stage != path.stage else None
+    if before == after:
+        return []
+    body: dict[str, Any] = {"stage": now.stage, "was": before or path.stage, "p": now.p}
+    if after is None:
+        body["withdrawn"] = True
+        return [Entry(new.present.asset, STAGE_CORRECTED, BY_TIME, new.present.at, body)]
+    why = explained_at(new.standing, *setting, new.present.at, after)
+    body |= {"chain": new.standing.chain, "why": of_explained(why)}
+    return [Entry(new.present.asset, STAGE_CHANGED, BY_TIME, now.since, body)]
+
+
+def of_explained(why: Explained) -> dict[str, Any]:
+    """An explanation as JSON."""
+    return why._asdict() | {"reasons": [reason._asdict() for reason in why.reasons]}
+
+
 def of_transition(transition: Transition) -> dict[str, Any]:
     """What the journal says of a transition."""
-    why = transition.why
     return {
         "stage": transition.stage,
         "was": transition.was,
         "p": transition.p,
         "chain": transition.chain,
-        "why": why._asdict() | {"reasons": [reason._asdict() for reason in why.reasons]},
+        "why": of_explained(transition.why),
     }
 
 

@@ -17,6 +17,7 @@ from tracker.present import Now, Present
 from tracker.process import Process
 from tracker.receipts import Progress
 from tracker.stage import Transition
+from tracker.sweep import Telling, Waiting
 from tracker.telemetry import Sums, Value
 from tracker.versions import Version
 from tracker.whereabouts import Moment, Visit
@@ -215,6 +216,13 @@ class Reader(Protocol):
         self, asset: str, after: Moment | None = None, until: Moment | None = None
     ) -> list[Transition]:
         """What was told of an asset's stages after a moment, up to and at another one, in order."""
+
+    def waiting(self, after: str, limit: int) -> Waiting:
+        """What is told of assets and what to predict it from, by id, after an id. Not of those
+        that are stale."""
+
+    def profiles(self) -> dict[int, Telling]:
+        """How assets tell of themselves, by the number of the profile."""
 
     def presents(self, assets: Iterable[str]) -> dict[str, Present]:
         """What is told of some assets now."""

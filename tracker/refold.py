@@ -14,9 +14,9 @@ from typing import NamedTuple
 from tracker.fold import Belief, Entry, Place, fold, follows
 from tracker.inference import Setting
 from tracker.model import Fact, Observation
-from tracker.news import Told, news
+from tracker.news import Told, news, told_by_time
 from tracker.ports import Reader, Writer
-from tracker.present import present
+from tracker.present import Now, present
 from tracker.stage import Transition
 from tracker.whereabouts import Moment, Visit
 
@@ -107,7 +107,7 @@ def refold_touched(
     tx.save_snapshots(snapshots)
     _write(tx, entries, recorded)
     nows = {asset: max(row.received for row in fresh) for asset, fresh in touched.items()}
-    tell_present(tx, nows, _clocks(tx.beliefs(touched), touched, behind))
+    tell_present(tx, nows, recorded, _clocks(tx.beliefs(touched), touched, behind))
 
 
 def _clocks(
@@ -124,17 +124,23 @@ def _clocks(
 
 
 def tell_present(
-    tx: Writer, assets: Mapping[str, int], behind: Mapping[str, int] = NO_CLOCKS
+    tx: Writer,
+    assets: Mapping[str, int],
+    recorded: int,
+    behind: Mapping[str, int] = NO_CLOCKS,
 ) -> None:
     """Tell anew what is told of some assets, whose beliefs are up to date, each as it is at a
     time (epoch ms). `behind` are the clocks of some, as their newest observation tells them."""
     before, settings = tx.presents(assets), tx.settings(assets)
-    told = []
+    told, entries = list[Now](), list[Entry]()
     for asset, belief in tx.beliefs(assets).items():
         old = before.get(asset)
         clock = behind.get(asset, old.behind if old is not None else 0)
-        told.append(present(belief, settings[asset], old, assets[asset], clock))
+        new = present(belief, settings[asset], old, assets[asset], clock)
+        told.append(new)
+        entries += told_by_time(old, new, settings[asset])
     tx.save_presents(told)
+    _write(tx, entries, recorded)
 
 
 def _onto(old: Belief | None, fresh: Sequence[Observation], setting: Setting) -> Rerun:
@@ -170,7 +176,7 @@ def refresh(tx: Writer, asset: str, recorded: int) -> None:
     if at is not None:
         _replace(tx, asset, Moment(at, ""), recorded)
         tx.freshened(asset)
-        tell_present(tx, {asset: recorded})
+        tell_present(tx, {asset: recorded}, recorded)
 
 
 def refresh_some(tx: Writer, recorded: int, limit: int) -> int:

@@ -491,13 +491,6 @@ def test_a_wrong_setting_is_told_in_one_line(store, new_influx, run, change, sai
 
 
 @on_sqlite
-def test_a_worker_with_nothing_to_do_is_refused(store, new_influx, run):
-    code, _, err = ended(run("worker"))
-    assert (code, err.count("\n")) == (1, 1)
-    assert "nothing for a worker to do" in err
-
-
-@on_sqlite
 def test_a_worker_has_the_log_give_up_what_is_old(store, clock, log, make, run):
     log(make.fix(), ago=100 * DAY)
     log(make.fix())

@@ -85,6 +85,7 @@ POSTGRESQL = Statements(
     add_visit=_upsert(schema.visits),
     add_transition=_upsert(schema.transitions),
     save_present=_upsert(schema.presents),
+    waiting=_SQLITE.waiting.replace("?", "%s"),
     add_profile=_insert(schema.profiles),
     presents="SELECT * FROM presents "
     "WHERE asset = ANY(ARRAY(SELECT json_array_elements_text(%s::json)))",

@@ -42,6 +42,7 @@ class Statements:
     save_present: str
     add_profile: str
     presents: str
+    waiting: str
     save_snapshot: str
     set_first: str
     add_given_up: str
@@ -81,6 +82,10 @@ _ADD_VISIT = _insert(schema.visits, "OR REPLACE")
 _ADD_TRANSITION = _insert(schema.transitions, "OR REPLACE")
 _SAVE_PRESENT = _upsert(schema.presents, "asset")
 _ADD_PROFILE = _insert(schema.profiles)
+_WAITING = """
+    SELECT asset, stage, p, behind, tick, profile, posterior FROM presents
+    WHERE asset > ? AND NOT EXISTS (SELECT 1 FROM stale WHERE stale.asset = presents.asset)
+    ORDER BY asset LIMIT ?"""
 _PRESENTS = "SELECT * FROM presents WHERE asset IN (SELECT value FROM json_each(?))"
 _SET_FIRST = """
     UPDATE snapshots SET body = json_set(body, '$.first', json(?))
@@ -155,6 +160,7 @@ SQLITE = Statements(
     save_present=_SAVE_PRESENT,
     add_profile=_ADD_PROFILE,
     presents=_PRESENTS,
+    waiting=_WAITING,
     save_snapshot=_SAVE_SNAPSHOT,
     set_first=_SET_FIRST,
     add_given_up=_ADD_GIVEN_UP,

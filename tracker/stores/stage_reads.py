@@ -9,6 +9,7 @@ from tracker.news import STAGE_CHANGED, STAGE_CORRECTED
 from tracker.ports import Crowd, Line
 from tracker.stores import rows, schema, sql
 from tracker.stores.history import from_edge
+from tracker.sweep import Telling, Waiting
 from tracker.whereabouts import Moment
 
 
@@ -28,6 +29,16 @@ class StageReads(sql.Speaks):
             Crowd(stage, of_class, at_site, assets, float(since))
             for stage, of_class, at_site, assets, since in found
         ]
+
+    def waiting(self, after: str, limit: int) -> Waiting:
+        # Plain tuples of the driver: a million rows of SQLAlchemy's take seconds.
+        found = self._db.exec_driver_sql(self._sql.waiting, (after, limit)).cursor
+        columns = list(zip(*found.fetchall(), strict=True))
+        return Waiting(*columns) if columns else Waiting()
+
+    def profiles(self) -> dict[int, Telling]:
+        found = self._db.execute(select(schema.profiles))
+        return {id: Telling(name, tracked, bytes(rates)) for id, name, tracked, rates in found}
 
     def facts(self, asset: str, after: Moment | None, limit: int) -> list[Observation]:
         log = schema.log

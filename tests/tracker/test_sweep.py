@@ -1,0 +1,83 @@
+"""What time alone makes of stages: found in bulk, told exactly, taken back by what comes."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.sweeping import Sweep
+from tracker.chain import Chain
+from tracker.clocks import ReplayClock
+from tracker.facts import fact_of, state
+from tracker.filter import Powers
+from tracker.news import BY_TIME
+from tracker.process import shipped
+from tracker.stores.postgresql import PostgresqlStore
+from tracker.stores.sqlite import SqliteStore
+from tracker.sweep import predicted
+from tracker.verify import verify
+
+STORES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.system)]
+HOUR = 3_600_000
+CHAIN = Chain(shipped()["pallet-pool"], tracked=True)
+POWERS = Powers(CHAIN.rates)
+
+
+@given(st.lists(st.integers(0, 2**23), min_size=1, max_size=5))
+def test_the_rough_look_is_nearly_the_exact_one(ticks):
+    rows = np.concatenate([CHAIN.start(stage) for stage in CHAIN.stages[: len(ticks)]])
+    rough = predicted(POWERS, rows.astype(np.float32), np.array(ticks))
+    assert np.abs(rough - POWERS.predict_each(rows, ticks)).max() < 1e-3
+
+
+@pytest.fixture(params=STORES)
+def db(request, tmp_path, database_of):
+    if request.param == "sqlite":
+        store = SqliteStore(tmp_path / "retour.db")
+    else:
+        store = PostgresqlStore(request.getfixturevalue("new_postgresql")())
+    yield database_of(store)
+    store.close()
+
+
+@pytest.fixture
+def dispatched(db, make):
+    """An asset that is on its way out, with a tracker that has spoken."""
+    db.register("trk-1", asset="A1", rest_interval_s=21_600, moving_interval_s=3_600)
+    facts = [{"id": "f", "asset": "A1", "kind": "dispatched", "at": make.NOW}]
+    db.record(make.message(make.fix(make.NOW - 2)))
+    db.do(state, [fact_of(fact) for fact in facts], make.POLICY, make.NOW)
+    return db
+
+
+def told(db):
+    return db.ask(lambda tx: tx.presents(["A1"]))["A1"].told
+
+
+def lines(db):
+    found = (line.entry for line in db.journal("A1") if line.entry.about == BY_TIME)
+    return [(entry.kind, entry.body["stage"]) for entry in found]
+
+
+def sweep(db, at):
+    Sweep(db.store, ReplayClock(at)).turn()
+
+
+def test_nothing_is_told_before_time_has_passed(dispatched, make):
+    before = told(dispatched)
+    sweep(dispatched, make.NOW + 1)
+    assert (told(dispatched), lines(dispatched)) == (before, [])
+
+
+def test_time_alone_tells_a_stage_and_what_comes_takes_it_back(dispatched, make):
+    assert told(dispatched).stage == "outbound"
+    for days in range(1, 120):
+        sweep(dispatched, make.NOW + 24 * days * HOUR)
+    assert told(dispatched).stage == "lost"
+    assert ("stage.changed", "lost") in lines(dispatched)
+    at = make.NOW + 120 * 24 * HOUR
+    found = {"id": "g", "asset": "A1", "kind": "received", "at": at}
+    dispatched.do(state, [fact_of(found)], make.POLICY, at)
+    assert told(dispatched).stage != "lost"
+    assert lines(dispatched)[-1][0] == "stage.corrected"
+    assert dispatched.ask(verify).sound
