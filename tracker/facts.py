@@ -106,6 +106,11 @@ def _is_text(given: Any) -> bool:
         return False
 
 
+def fact_name(id: str) -> str:
+    """What the event key of a fact with an id of its own is made of, whoever states it."""
+    return f"fact\x1f{id}"
+
+
 def observed(fact: Fact, at: int, received: int) -> Observation:
     """A fact as a row of the log.
 
@@ -113,7 +118,7 @@ def observed(fact: Fact, at: int, received: int) -> Observation:
     'fact:A1'
     """
     body = body_of(fact)
-    key = event_key(f"fact\x1f{fact.id}")
+    key = event_key(fact_name(fact.id or ""))
     digest = content_digest(at, body)
     subject = fact_subject(fact.asset)
     return Observation(

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from tracker import points
+from tracker.facts import BadFact, check_stage
+from tracker.inference import Setting
 from tracker.letters import conflict_letter, reject_letters
-from tracker.model import DeadLetter, Device, Kind, Message, Observation, Quarantined, Values
+from tracker.model import DeadLetter, Device, Fact, Kind, Message, Observation, Quarantined, Values
 from tracker.ports import Boot, Writer
 from tracker.receipts import Progress, Receipt
 from tracker.refold import refold_touched
@@ -113,6 +115,7 @@ def record(
         for message in messages
         if message.device in devices
     ]
+    sifted = _facts_sifted(tx, sifted)
     copies = _Copies(sifted)
     new, conflicts = _append(tx, copies, recorded)
     intruders = _account(tx, sifted, copies, new, result)
@@ -190,6 +193,34 @@ def sift(message: Message, device: Device, policy: StampPolicy) -> _Sifted:
         else:
             held.append(Quarantined(corrected, *doubted))
     return _Sifted(message, rows, held)
+
+
+def _facts_sifted(tx: Writer, sifted: list[_Sifted]) -> list[_Sifted]:
+    """Hold those facts back that speak of what is not registered."""
+    facts = [r.what for one in sifted for r in one.rows if isinstance(r.what, Fact)]
+    if not facts:
+        return sifted
+    settings = tx.settings({fact.asset for fact in facts})
+    parted = []
+    for message, rows, held in sifted:
+        doubts = {row.key: _doubt_of(row, settings) for row in rows}
+        held_facts = [Quarantined(row, *why) for row in rows if (why := doubts[row.key])]
+        believed = [row for row in rows if doubts[row.key] is None]
+        parted.append(_Sifted(message, believed, [*held, *held_facts]))
+    return parted
+
+
+def _doubt_of(row: Observation, settings: Mapping[str, Setting]) -> Doubt | None:
+    if not isinstance(row.what, Fact):
+        return None
+    setting = settings.get(row.what.asset)
+    if setting is None:
+        return Doubt("unknown_asset", f"no asset {row.what.asset} is registered")
+    try:
+        check_stage(row.what, setting.case.asset, setting.evidence.chain.stages)
+    except BadFact as why:
+        return Doubt("bad_fact", str(why))
+    return None
 
 
 def _append(

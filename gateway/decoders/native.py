@@ -19,8 +19,10 @@ import orjson
 
 from gateway.decoders.undecodable import Undecodable
 from tracker.epc import tag_id
+from tracker.facts import BadFact, fact_name, fact_of
 from tracker.model import (
     DEVICE_ID_RULE,
+    Fact,
     Fix,
     Kind,
     Message,
@@ -33,6 +35,7 @@ from tracker.model import (
     body_of,
     content_digest,
     event_key,
+    fact_subject,
     is_device_id,
 )
 
@@ -226,11 +229,18 @@ def _observations(
 def _observation(message: Message, number: int, kind: Kind, stamp: int, what: What) -> Observation:
     device, boot, seq = message.device, message.boot, message.seq
     body = body_of(what)
+    natural = f"native\x1f{device}\x1f{boot}\x1f{seq}\x1f{number}\x1f{kind.value}"
+    subject = device
+    if isinstance(what, Read):
+        subject = what.tag
+    elif isinstance(what, Fact):
+        subject = fact_subject(what.asset)
+        natural = natural if what.id is None else fact_name(what.id)
     return Observation(
-        event_key(f"native\x1f{device}\x1f{boot}\x1f{seq}\x1f{number}\x1f{kind.value}"),
+        event_key(natural),
         content_digest(stamp, body),
         kind,
-        what.tag if isinstance(what, Read) else device,
+        subject,
         device,
         boot,
         seq,
@@ -290,6 +300,18 @@ def _status(value: Any) -> Values:
     return _values(fields, "status")
 
 
+def _fact(value: Any) -> Fact:
+    """A fact from a bench: it happened when the event did, and needs no id of its own."""
+    fields = _object(value, "fact")
+    if "at" in fields:
+        raise BadEvent("fact.at: the event has a time already")
+    try:
+        fact, _ = fact_of({"id": "-", **fields, "at": 0})
+    except BadFact as error:
+        raise BadEvent(f"fact.{error.key}: {error}") from None
+    return fact._replace(id=fields.get("id"))
+
+
 def _values(fields: dict[str, Any], name: str) -> Values:
     if not fields:
         raise BadEvent(f"{name} is empty")
@@ -341,6 +363,7 @@ _KINDS: Mapping[str, tuple[Kind, Callable[[Any], What]]] = {
     "read": (Kind.READ, _read),
     "sensor": (Kind.SENSOR, _sensor),
     "status": (Kind.STATUS, _status),
+    "fact": (Kind.FACT, _fact),
 }
 _ENVELOPE = frozenset({"boot", "seq", "sent", "first", "device", "events"})
 _FIX = frozenset({"lat", "lon", "acc", "speed", "heading"})
