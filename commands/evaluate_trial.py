@@ -169,6 +169,10 @@ class FilterTrial(Trial):
 
     def arrange(self, tx: Writer, world: World, process: Process | None) -> None:
         super().arrange(tx, world, process)
+        for asset, one in tx.presents(self.truth).items():
+            since = self.truth[asset][0].since
+            order = (since, TICK, self.numbers[asset], 0)
+            self.show(asset, since, one.told, order, corrected=False)
         hour = self._first // HOUR * HOUR + HOUR
         self._hours = {asset.id: hour for asset in world.assets}
 

@@ -17,7 +17,7 @@ from tracker.layout import PlaceValue
 from tracker.model import Asset, Binding, Device
 from tracker.ports import Reader, Writer
 from tracker.rebind import Rebinding, rebind
-from tracker.refold import ALWAYS
+from tracker.refold import ALWAYS, tell_unseen
 from tracker.registry import (
     BeforeEdge,
     asset_fields,
@@ -141,6 +141,8 @@ class _Import:
         entries = self._world.assets
         own = self._save(entries)
         bindings = self._bind()
+        changed = [entry.id for n, entry in enumerate(entries) if own[n].action != "same"]
+        tell_unseen(self._tx, changed, self._act.now)
         for n, entry in enumerate(entries):
             yield own[n]
             for path in _paths_of_bindings(n, entry):

@@ -12,7 +12,7 @@ from tracker.chain import Array, Chain
 from tracker.evidence import Profile
 from tracker.fold import Belief
 from tracker.inference import Setting
-from tracker.stage import Standing, Told, predicted, tell
+from tracker.stage import Standing, Told, begin, predicted, tell
 
 
 class Present(NamedTuple):
@@ -60,6 +60,19 @@ def present(
     )
     profile = setting.evidence.profile(setting.case, standing.roles, at)
     return Now(made, stages, standing, profile)
+
+
+def unseen(setting: Setting, now: int) -> Now | None:
+    """What is told of an asset that nothing has been observed of: its initial stage, if it is
+    known; else nothing."""
+    case, evidence = setting
+    standing = begin(evidence, case, now)
+    if standing.told.stage is None:
+        return None
+    asset, told = case.asset, standing.told
+    made = Present(asset.id, asset.class_, None, told, told, now, 0)
+    profile = evidence.profile(case, standing.roles, now)
+    return Now(made, evidence.chain.by_stage(standing.row()), standing, profile)
 
 
 def told_next(

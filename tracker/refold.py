@@ -16,7 +16,7 @@ from tracker.inference import Setting
 from tracker.model import Fact, Observation
 from tracker.news import Told, news, told_by_time
 from tracker.ports import Reader, Writer
-from tracker.present import Now, present
+from tracker.present import Now, present, unseen
 from tracker.stage import Transition
 from tracker.whereabouts import Moment, Visit
 
@@ -108,6 +108,15 @@ def refold_touched(
     _write(tx, entries, recorded)
     nows = {asset: max(row.received for row in fresh) for asset, fresh in touched.items()}
     tell_present(tx, nows, recorded, _clocks(tx.beliefs(touched), touched, behind))
+
+
+def tell_unseen(tx: Writer, assets: Iterable[str], now: int) -> None:
+    """Tell what is told of assets that nothing has been observed of."""
+    wanted = list(assets)
+    beliefs = tx.beliefs(wanted)
+    settings = tx.settings([asset for asset in wanted if asset not in beliefs])
+    found = (unseen(setting, now) for setting in settings.values())
+    tx.save_presents([one for one in found if one is not None])
 
 
 def _clocks(

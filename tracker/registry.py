@@ -27,7 +27,7 @@ from tracker.model import (
 )
 from tracker.ports import Writer
 from tracker.record import UNKNOWN_DEVICE, record
-from tracker.refold import ALWAYS, refresh
+from tracker.refold import ALWAYS, refresh, tell_unseen
 from tracker.stamps import StampPolicy
 from tracker.times import iso
 
@@ -141,6 +141,7 @@ def save_asset(tx: Writer, asset: Asset, act: Act = PROGRAM, expected: int | Non
     tx.put_asset(saved)
     if known is not None and concerns_stage(known, saved) and tx.belief(saved.id):
         tx.mark_stale({saved.id: ALWAYS})
+    tell_unseen(tx, [saved.id], act.now)
     before = None if known is None else asset_fields(known)
     action = "create" if known is None else "change"
     audited(tx, act, action, "asset", asset.id, before, asset_fields(saved))

@@ -23,7 +23,7 @@ from tracker.account import (
     explained,
     opened,
 )
-from tracker.chain import TICK_MS, Array, Chain
+from tracker.chain import INITIAL, TICK_MS, Array, Chain
 from tracker.evidence import (
     MOVING_S,
     Cadence,
@@ -104,13 +104,16 @@ likelihoods (one row) or by the kernel of a fact (states x states)."""
 
 
 def begin(evidence: Evidence, case: Case, at: int) -> Standing:
-    """What is believed of an asset before its first observation."""
+    """What is believed of an asset before its first observation: a stated initial stage, if
+    there is one, is told at once."""
     chain = evidence.chain
     p = chain.start(case.asset.initial_stage)
     depot = case.asset.home or evidence.layout.first_depot()
     roles = Roles(depot, None, case.site)
     account = opened(chain.by_stage(p))
     told = Told(None, at, 0.0)
+    if case.asset.initial_stage in chain.number:
+        told = Told(case.asset.initial_stage, at, INITIAL)
     return Standing(chain.id, at // TICK_MS, p.tobytes(), roles, (), told, account)
 
 

@@ -68,7 +68,7 @@ def test_where_nothing_is_to_be_heard_a_step_loses_nothing(chain):
     powers = powers_of(chain)
     for place in range(DIGITS):
         for digit in (1, 2, BASE - 1):
-            power = powers._power(place, digit)
+            power = powers.power(place, digit)
             sums = power.sum(axis=1)
             assert (power >= 0).all()
             assert power.max() == 1
