@@ -147,7 +147,7 @@ class Chain:
         moved = np.where(believed, BELIEVED, DOUBTED)
         stayed = np.where(believed, STAYED, RESISTED)
         target = self.number[to]
-        kernel = np.diag(stayed) + moved[:, None] * self._entered(target)
+        kernel = np.diag(stayed) + moved[:, None] * self.entered(target)
         here = [n for n, state in enumerate(self.states) if state.stage == target]
         kernel[here] = np.eye(len(self.states))[here]
         return np.ascontiguousarray(kernel)
@@ -158,7 +158,7 @@ class Chain:
             return kernel
         after = {to: 1.0} if to in self.number else self.process.stages[left].next
         target = sum(
-            (share * self._entered(self.number[name]) for name, share in after.items() if name),
+            (share * self.entered(self.number[name]) for name, share in after.items() if name),
             np.zeros_like(kernel),
         )
         for n, state in enumerate(self.states):
@@ -166,7 +166,7 @@ class Chain:
                 kernel[n] = (1 - LEAVING) * kernel[n] + LEAVING * target[n]
         return np.ascontiguousarray(kernel)
 
-    def _entered(self, stage: int) -> Array:
+    def entered(self, stage: int) -> Array:
         """Where each state enters a stage (states x states); the tracker stays as it is."""
         if not self.tracked:
             return np.tile(self.enter[stage], (len(self.states), 1))

@@ -15,6 +15,7 @@ from math import exp, lgamma, log, sqrt, tau
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tracker.chain import Array, Chain, State
 from tracker.filter import Powers
@@ -31,6 +32,7 @@ ASTRAY_PER_H = 2e-4  # reads that nothing explains
 DOWN_PER_H = 1e-4  # reports of a tracker that is down, or of an asset in the dark
 AT_SITE, ELSEWHERE = 0.003, 0.02  # a fix at a site where the asset is not; anywhere else
 MIXED = 0.05  # reads that look as if they were of the other sort
+ON, ONWARD, ASIDE = 0.9, 0.6, 0.02  # who passes two portals: goes on to the second zone, or no
 MOVES_FROM_M_S = 1.5  # a speed that tells of a journey
 ROLES = ("depot", "hub", "customer")
 NEVER = 2**63
@@ -91,8 +93,9 @@ def is_tag(subject: str) -> bool:
 
 
 class Mark(NamedTuple):
-    """What counts of an observation: how likely each state makes it (one row), and what it is
-    in words of `explain`: a kind, and of what."""
+    """What counts of an observation: how likely each state makes it (one row), or, of a passage,
+    from which state to which (states x states); and what it is in words of `explain`: a kind,
+    and of what."""
 
     likelihood: Array
     kind: str
@@ -100,19 +103,25 @@ class Mark(NamedTuple):
 
 
 class Profile:
-    """How an asset goes on and how it tells of that: `rates` of marks per state and hour.
-    `silent` predicts over times without a mark, `free` as if nothing was to be heard. `id` is
-    the same wherever process and rates are."""
+    """How an asset goes on and how it tells of that, by what is `heard` of it per hour (states x
+    states): on the diagonal marks in a state, beside it moves that make a mark. `silent`
+    predicts over times without one, `free` as if nothing was to be heard. `id` is the same
+    wherever process and figures are."""
 
-    __slots__ = ("free", "id", "process", "rates", "silent", "tracked")
+    __slots__ = ("free", "heard", "id", "process", "silent", "tracked")
 
-    def __init__(self, chain: Chain, rates: Array, free: Powers) -> None:
+    def __init__(self, chain: Chain, heard: Array, free: Powers) -> None:
         self.process, self.tracked = chain.process.process, chain.tracked
-        named = f"{self.process}\x1f{self.tracked}\x1f".encode() + rates.tobytes()
+        named = f"{self.process}\x1f{self.tracked}\x1f".encode() + heard.tobytes()
         self.id = int.from_bytes(blake2b(named, digest_size=7).digest())
-        self.rates = rates
+        self.heard = heard
         self.free = free
-        self.silent = Powers(chain.rates - np.diag(rates)) if rates.any() else free
+        self.silent = Powers(chain.rates - heard) if heard.any() else free
+
+    @property
+    def rates(self) -> Array:
+        """Marks per state and hour, without those of moves."""
+        return self.heard.diagonal()
 
 
 class _Kept(NamedTuple):
@@ -150,7 +159,7 @@ class Evidence:
         self._free = Powers(chain.rates)
         self._profiles: dict[bytes, Profile] = {}
         self._kept: dict[str, _Kept] = {}
-        self._rates: dict[Any, Array] = {}
+        self._by_key: dict[Any, Profile] = {}
         self._zones: dict[tuple[str, int], list[Watch]] = {}
         self._reads: dict[Any, tuple[Array, Array]] = {}
         self._located: dict[Any, Array] = {}
@@ -213,29 +222,31 @@ class Evidence:
             case.has_tag(at),
             *map(case.cadence, case.trackers_at(at)),
         )
-        rates = self._rates.get(key)
-        if rates is None:
-            rates = self._rates[key] = self._all_rates(case, roles, at)
-        found = self._profiles.get(rates.tobytes())
+        found = self._by_key.get(key)
         if found is None:
+            heard = self._heard(case, roles, at)
             # Threads may share it: to all of them one profile is the same object.
-            made = Profile(self.chain, rates, self._free)
-            found = self._profiles.setdefault(rates.tobytes(), made)
+            made = Profile(self.chain, heard, self._free)
+            found = self._by_key[key] = self._profiles.setdefault(heard.tobytes(), made)
         return found
 
-    def _all_rates(self, case: Case, roles: Roles, at: int) -> Array:
+    def _heard(self, case: Case, roles: Roles, at: int) -> Array:
         rates = np.zeros(len(self.chain.states))
+        unheard = np.ones_like(self.chain.rates)  # share of moves that no portal sees
         if case.has_tag(at):
             for site in dict.fromkeys(roles):  # one site may be two of them
                 for watch in self.watches(site, at):
-                    if watch.stated and not watch.portal:
+                    if watch.portal:
+                        unheard[self._crossing(watch, roles)] *= watch.miss
+                    elif watch.stated:
                         own, stray = self._of_zone(watch, roles, at)
                         rates += own + stray
         for device in case.trackers_at(at):
             cadence = case.cadence(device)
             if cadence.rest_s is not None or cadence.moving_s is not None:
                 rates += self._report_rates(cadence)
-        return rates
+        moves = self.chain.rates * (1 - unheard)
+        return np.ascontiguousarray(moves + np.diag(rates))
 
     def _report_rates(self, cadence: Cadence) -> Array:
         """How often a tracker makes a mark, per state and hour."""
@@ -266,7 +277,8 @@ class Evidence:
             return None
         own, stray = self._of_zone(watch, roles, row.at, role)
         if watch.portal:
-            return roles, Mark((own + ASTRAY_PER_H)[None, :], "passage", zone.id), watch
+            passage = self._passage(own, watch, roles)
+            return roles, Mark(passage, "passage", zone.id), watch
         rfid = self.chain.process.rfid
         as_own, as_stray = _density(what, rfid.own), _density(what, rfid.stray)
         own_f = (1 - MIXED) * as_own + MIXED * as_stray
@@ -305,6 +317,42 @@ class Evidence:
         own = sum(zone.id == watch.zone.id for zone in here) / len(here)
         beside = sum(_adjacent(zone, watch.zone) for zone in here) / len(here)
         return own * watch.own, beside * watch.stray
+
+    def _passage(self, passes: Array, watch: Watch, roles: Roles) -> Array:
+        """How often each state passes a portal on its way to each other one, or stays what it is.
+
+        A passage is the move itself, into the zone's stage or out of it (the marks of a Markovian
+        arrival process; Neuts, 1979): so it comes at the rate of that move. Without one it is
+        a reading of what has just come in, or goes about beside it."""
+        inside = self._inside(watch, roles)
+        crossing = self._crossing(watch, roles)
+        moves = np.where(crossing, (1 - watch.miss) * self.chain.rates, 0.0)
+        stays = np.where(inside, passes / 2, passes / 5) + ASTRAY_PER_H
+        return np.ascontiguousarray(moves + np.diag(stays))
+
+    def passage_on(self, before: Watch, watch: Watch, roles: Roles) -> Array:
+        """From which state to which (states x states) an asset comes that passes a portal right
+        after another one: most likely out of the zone of the one into that of the other."""
+        left, entered = self._inside(before, roles), self._inside(watch, roles)
+        kernel = np.diag(np.where(entered, 1.0, np.where(left, ON - ONWARD, ASIDE)))
+        if watch.zone.stage in self.chain.number:
+            into = self.chain.entered(self.chain.number[watch.zone.stage])
+            kernel = kernel + np.where(left[:, None], ONWARD * into, 0.0)
+        return np.ascontiguousarray(kernel)
+
+    def _inside(self, watch: Watch, roles: Roles) -> NDArray[np.bool_]:
+        """Which states are those of a zone."""
+        if watch.zone.stage in self.chain.number:
+            number = self.chain.number[watch.zone.stage]
+            return np.array([state.stage == number for state in self.chain.states])
+        site = watch.zone.site
+        return np.array([getattr(roles, state.at, None) == site for state in self.chain.states])
+
+    def _crossing(self, watch: Watch, roles: Roles) -> NDArray[np.bool_]:
+        """Which moves lead into a zone or out of it (states x states)."""
+        inside = self._inside(watch, roles)
+        crossing: NDArray[np.bool_] = inside[:, None] != inside[None, :]
+        return crossing
 
     def _passing(self, state: State, watch: Watch, site: str | None) -> float:
         """How often a state passes a portal, per hour."""

@@ -32,6 +32,7 @@ from tracker.evidence import (
     Mark,
     Profile,
     Roles,
+    Watch,
     speed_tells,
     status_tells,
 )
@@ -40,6 +41,7 @@ from tracker.model import Fact, Fix, Kind, Observation, Read, Values
 from tracker.process import LOST, Thresholds
 
 REPORTED, MOVED, FIXED, NO_FIX, OPEN = 1, 2, 4, 8, 16
+AT_ONCE_MS = 120_000  # two portals passed within are passed on one way
 _TELLING = (Kind.FIX, Kind.SENSOR, Kind.STATUS)
 
 
@@ -310,13 +312,28 @@ class _Run:
         roles, mark, watch = found
         source, until = f"/{mark.what}", _bucket_end(row.at, 1_000 * watch.cycle_s)
         if not self._flags(source, until):
+            if watch.portal and (before := self._passed(watch)) is not None:
+                mark = mark._replace(likelihood=self._evidence.passage_on(before, watch, roles))
             self._roles = roles
             self._counted[source] = Counted(source, until, REPORTED, row.at)
             self._mark(mark)
 
+    def _passed(self, watch: Watch) -> Watch | None:
+        """The portal of another zone that the asset has just passed."""
+        own, since = f"/{watch.zone.id}", self._row.at - AT_ONCE_MS
+        passed = [one for one in self._counted.values() if one.at >= since and one.source != own]
+        names = {one.source: one.at for one in passed}
+        portals = [
+            other
+            for other in self._evidence.watches(watch.zone.site, self._row.at)
+            if other.portal and f"/{other.zone.id}" in names
+        ]
+        return max(portals, key=lambda other: names[f"/{other.zone.id}"], default=None)
+
     def _mark(self, mark: Mark) -> None:
         self._go_on()
-        p = update(self._p, mark.likelihood)
+        happens = turn if len(mark.likelihood) > 1 else update
+        p = happens(self._p, mark.likelihood)
         self._moved(mark.kind, mark.what, p, mark.likelihood)
 
     def _report(self, cadence: Cadence) -> None:

@@ -38,11 +38,12 @@ class Waiting(NamedTuple):
 
 
 class Telling(NamedTuple):
-    """A profile as it is stored: marks per hour in each state (`rates`, float64) of a process."""
+    """A profile as it is stored: what is `heard` per hour (float64, states x states) of assets
+    of a process."""
 
     process: str
     tracked: bool
-    rates: bytes
+    heard: bytes
 
 
 class Foresight:
@@ -89,10 +90,10 @@ class Foresight:
         chain = self._chains.get(key)
         if chain is None:
             chain = self._chains[key] = Chain(process, tracked=telling.tracked)
-        rates = np.frombuffer(telling.rates)
-        if len(rates) != len(chain.states):
+        heard = np.frombuffer(telling.heard)
+        if heard.size != chain.rates.size:
             return None
-        return chain, Powers(chain.rates - np.diag(rates))
+        return chain, Powers(chain.rates - heard.reshape(chain.rates.shape))
 
 
 def predicted(powers: Powers, rows: Rows, ticks: NDArray[np.int64]) -> Rows:

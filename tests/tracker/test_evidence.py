@@ -7,6 +7,7 @@ import pytest
 
 from tracker.chain import Chain
 from tracker.evidence import ASTRAY_PER_H, DOWN_PER_H, Cadence, Case, Evidence, Roles
+from tracker.filter import turn
 from tracker.layout import EMPTY, Layout
 from tracker.model import Asset, Binding, Fix, Read
 from tracker.places import Circle, Reader, Site, Zone
@@ -229,14 +230,49 @@ def test_a_read_at_another_depot_moves_its_depot_there(make):
     assert max(told, key=told.get) == "inspection"
 
 
-def test_a_passage_speaks_for_the_stage_and_a_little_for_its_neighbours(read_in):
+def passed(evidence, kernel, stage):
+    """What is believed of stages after a passage, before which an asset was in one."""
+    after = turn(evidence.chain.entered(evidence.chain.number[stage])[:1], kernel)
+    return by_stage(evidence, after[0])
+
+
+@pytest.mark.parametrize(
+    ("stage", "likely"),
+    [("received", "inspection"), ("in_use", "in_use"), ("repair", "inspection")],
+)
+def test_a_passage_is_the_way_into_its_zone_for_who_may_come(read_in, stage, likely):
     portal = Reader(device="r-in", zone="z-in", mode="portal", miss=0.2)
     evidence = evidence_of(layout_of(*SITES, *ZONES, portal))
-    told = by_stage(evidence, read_in(evidence)[1].likelihood[0])
-    passes = 2 * 0.8 / 4  # an inspection lasts 4 h
-    assert told["inspection"] == pytest.approx(passes + ASTRAY_PER_H)
-    assert told["received"] == pytest.approx(passes / 4 + ASTRAY_PER_H)
-    assert told["in_use"] == pytest.approx(ASTRAY_PER_H)
+    told = passed(evidence, read_in(evidence)[1].likelihood, stage)
+    assert max(told, key=told.get) == likely
+
+
+def test_who_is_not_seen_at_a_portal_has_not_passed_it(read_in):
+    portal = Reader(device="r-in", zone="z-in", mode="portal", miss=0.2)
+    evidence = evidence_of(layout_of(*SITES, *ZONES, portal))
+    profile = evidence.profile(tagged(), ROLES, NOW)
+    assert not profile.rates.any()
+    start = evidence.chain.entered(evidence.chain.number["received"])[:1]
+    free = by_stage(evidence, profile.free.predict(start, 6 * 360)[0])
+    silent = by_stage(evidence, profile.silent.predict(start, 6 * 360)[0])
+    assert silent["inspection"] < 0.5 * free["inspection"]
+    assert silent["received"] > free["received"]
+
+
+def test_who_passes_two_portals_has_gone_on_to_the_second_zone(read_in):
+    portals = [
+        Reader(device="r-in", zone="z-in", mode="portal"),
+        Reader(device="r-rec", zone="z-rec", mode="portal"),
+    ]
+    zones = [
+        Zone(id="z-in", site="depot", stage="inspection"),
+        Zone(id="z-rec", site="depot", stage="received"),
+    ]
+    evidence = evidence_of(layout_of(*SITES, *zones, *portals))
+    watches = {w.zone.id: w for w in evidence.watches("depot", NOW)}
+    kernel = evidence.passage_on(watches["z-rec"], watches["z-in"], ROLES)
+    told = passed(evidence, kernel, "received")
+    assert told["inspection"] > told["received"] > told["repair"]
 
 
 # Trackers

@@ -133,7 +133,7 @@ def present(row: Sequence[Any]) -> Present:
 
 
 def profile_row(profile: Profile) -> tuple[Any, ...]:
-    return profile.id, profile.process, profile.tracked, profile.rates.tobytes()
+    return profile.id, profile.process, profile.tracked, profile.heard.tobytes()
 
 
 def line_row(entry: Entry, recorded: int) -> tuple[Any, ...]:

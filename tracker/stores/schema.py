@@ -191,14 +191,14 @@ presents = Table(
     sqlite_with_rowid=False,
 )
 
-# How assets tell of themselves: marks per hour in each state (float64) of a process.
+# How assets tell of themselves: what is heard of them per hour (float64, states x states).
 profiles = Table(
     "profiles",
     metadata,
     Column("id", BIG, primary_key=True),
     Column("process", Text, nullable=False),
     Column("tracked", Boolean, nullable=False),
-    Column("rates", LargeBinary, nullable=False),
+    Column("heard", LargeBinary, nullable=False),
 )
 
 journal = Table(

@@ -48,7 +48,7 @@ def upgrade() -> None:
         sa.Column("id", BIG, primary_key=True),
         sa.Column("process", sa.Text(), nullable=False),
         sa.Column("tracked", sa.Boolean(), nullable=False),
-        sa.Column("rates", sa.LargeBinary(), nullable=False),
+        sa.Column("heard", sa.LargeBinary(), nullable=False),
     )
     funnel = ["stage", "class", "site", "since", "behind"]
     op.create_index("presents_funnel", "presents", funnel)
