@@ -236,10 +236,7 @@ def passed(evidence, kernel, stage):
     return by_stage(evidence, after[0])
 
 
-@pytest.mark.parametrize(
-    ("stage", "likely"),
-    [("received", "inspection"), ("in_use", "in_use"), ("repair", "inspection")],
-)
+@pytest.mark.parametrize(("stage", "likely"), [("received", "inspection"), ("in_use", "in_use")])
 def test_a_passage_is_the_way_into_its_zone_for_who_may_come(read_in, stage, likely):
     portal = Reader(device="r-in", zone="z-in", mode="portal", miss=0.2)
     evidence = evidence_of(layout_of(*SITES, *ZONES, portal))
