@@ -56,7 +56,8 @@ def evaluate(
         Method, typer.Option(help="What is judged: what Retour does, or what to compare it with.")
     ] = Method.FILTER,
     process: Annotated[
-        Path | None, typer.Option(help="The stage model.", show_default="the shipped ones")
+        Path | None,
+        typer.Option(help="The stage model of all classes.", show_default="pallet-pool"),
     ] = None,
     timeline: Annotated[
         Path | None, typer.Option(help="Write what was told, as it changed.", show_default=False)

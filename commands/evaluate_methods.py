@@ -43,7 +43,10 @@ class _Plain(Trial):
         if "fact" not in line.fields:
             message = self.decoded(line)
             return self.news(tx, message) if message is not None else []
-        fact, at = self.fact(line)
+        told = self.fact(line)
+        if told is None:
+            return []
+        fact, at = told
         row = observed(fact, at, line.received)
         known = row.key in self.seen
         self.seen.add(row.key)

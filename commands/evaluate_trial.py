@@ -12,14 +12,14 @@ from commands.evaluate_files import Line
 from gateway.decoders import Undecodable, decoder_of
 from tracker.audit import Act
 from tracker.evidence import NEVER
-from tracker.facts import BadFact, FactConflict, fact_of, state
+from tracker.facts import FACT_KEYS, BadFact, FactConflict, fact_of, state
 from tracker.forecast import Outlook, forecast, outlook
 from tracker.importer import import_world
 from tracker.judging import Calibration, Shown, Span, stage_at
 from tracker.model import Fact, Message, Observation
 from tracker.ports import Writer
 from tracker.present import Now, Present, known, present, told_next
-from tracker.process import Process
+from tracker.process import Process, shipped
 from tracker.record import first_heard, record, sift
 from tracker.stage import Told, begin
 from tracker.stamps import HOUR, StampPolicy
@@ -40,7 +40,8 @@ class Trial:
     def __init__(self, truth: Mapping[str, Sequence[Span]], timeline: BinaryIO | None) -> None:
         self.shown = defaultdict[str, list[Shown]](list)
         self.calibration = Calibration()
-        self.counts = {"observations": 0, "duplicates": 0, "late": 0, "undecodable": 0}
+        self.counts = {"observations": 0, "duplicates": 0, "late": 0}
+        self.counts |= {"undecodable": 0, "refused_facts": 0}
         self.truth = truth
         self.policy = StampPolicy()
         self.numbers = dict[str, int]()  # of the assets, for the order in which they are told
@@ -52,9 +53,9 @@ class Trial:
     def arrange(self, tx: Writer, world: World, process: Process | None) -> None:
         """Register the world."""
         act = Act("retour evaluate", EPOCH, EPOCH)
-        if process is not None:
-            classes = sorted({asset.kind for asset in world.assets} | set(process.classes))
-            tx.put_process(process.model_copy(update={"classes": classes}), EPOCH)
+        model = process or next(iter(shipped().values()))
+        classes = sorted({asset.kind for asset in world.assets} | set(model.classes))
+        tx.put_process(model.model_copy(update={"classes": classes}), EPOCH)
         import_world(tx, world, self.policy, act)
         self.numbers = {asset.id: n for n, asset in enumerate(world.assets)}
 
@@ -76,16 +77,18 @@ class Trial:
             self.counts["undecodable"] += 1
             return None
 
-    def fact(self, line: Line) -> tuple[Fact, int]:
-        """The fact of a line, and its event time."""
-        if not isinstance(line.fields["fact"], dict):
+    def fact(self, line: Line) -> tuple[Fact, int] | None:
+        """The fact of a line, and its event time; None: it is refused."""
+        given = line.fields["fact"]
+        if not isinstance(given, dict):
             raise line.error("`fact` is no JSON object")
         try:
-            fact, at = fact_of(line.fields["fact"])
-        except BadFact as error:
-            raise line.error(error) from None
-        if fact.asset not in self.numbers:
-            raise line.error(f"there is no asset {fact.asset}")
+            fact, at = fact_of({key: given[key] for key in given if key in FACT_KEYS})
+        except BadFact:
+            fact = None
+        if fact is None or fact.asset not in self.numbers:
+            self.counts["refused_facts"] += 1
+            return None
         return fact, at
 
     def news(self, tx: Writer, message: Message) -> list[tuple[Observation, list[str]]]:
@@ -205,8 +208,8 @@ class FilterTrial(Trial):
         """What lines say, in their order."""
         for line in lines:
             if "fact" in line.fields:
-                fact, at = self.fact(line)
-                yield _Taken(line, (fact, at), [fact.asset])
+                if (told := self.fact(line)) is not None:
+                    yield _Taken(line, told, [told[0].asset])
             elif (message := self.decoded(line)) is not None:
                 self.news(tx, message)
                 bindings = tx.bindings({row.subject for row in message.observations})
@@ -233,8 +236,9 @@ class FilterTrial(Trial):
     def _state(self, tx: Writer, line: Line, fact: Fact, at: int) -> None:
         try:
             (stated,) = state(tx, [(fact, at)], self.policy, line.received)
-        except (BadFact, FactConflict) as error:
-            raise line.error(error) from None
+        except (BadFact, FactConflict):
+            self.counts["refused_facts"] += 1
+            return
         self.counts["observations" if stated.new else "duplicates"] += 1
 
     def _show_line(self, line: Line, n: int, one: Present) -> None:

@@ -32,6 +32,7 @@ from tracker.stamps import DAY, FUTURE_TOLERATED, StampPolicy
 from tracker.times import iso
 
 KINDS = get_args(FactKind)
+FACT_KEYS = {"id", "asset", "kind", "at", "by", "note", *TOLD.values()}
 PEOPLE = ""  # the device of what no device has told
 TEXT_AT_MOST = 1_024  # characters
 
@@ -81,7 +82,7 @@ def fact_of(fields: Mapping[str, Any]) -> tuple[Fact, int]:
     at = fields.get("at")
     if not isinstance(at, int) or isinstance(at, bool):
         raise BadFact("at", "`at` is missing, or no time in epoch ms")
-    unknown = set(fields) - {"id", "asset", "kind", "at", "by", "note", *TOLD.values()}
+    unknown = set(fields) - FACT_KEYS
     if unknown:
         raise BadFact(min(unknown), f"unknown key `{min(unknown)}`")
     told = [key for key in dict.fromkeys(TOLD.values()) if key in fields]

@@ -130,3 +130,8 @@ def test_a_fact_that_names_one_of_its_own_is_taken(fleet, make):
     assert fleet.belief("crate-1").standing.told.stage == "home"
     with fleet.store.reading() as tx:
         assert verify(tx).sound
+
+
+def test_stages_keep_their_order(fleet):
+    use(fleet, CRATES)
+    assert list(process_of(fleet, "crate").stages) == list(CRATES.stages)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import orjson
 from sqlalchemy import func, insert, select, update
 
 from tracker.access import ApiKey
@@ -112,7 +113,7 @@ class SetupWrites(sql.Speaks):
         return int(added.inserted_primary_key[0])  # type: ignore[index]  # it has one
 
     def put_process(self, process: Process, recorded: int) -> int:
-        body = rows.json(as_json(process))
+        body = orjson.dumps(as_json(process)).decode()  # in its order: the first stage is first
         added = self._db.execute(
             insert(schema.versions).values(
                 kind="process", id=process.process, recorded=recorded, body=body
