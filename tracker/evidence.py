@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.chain import Array, Chain, State
-from tracker.filter import Powers
+from tracker.chain import TICKS_PER_H, Array, Chain, State
+from tracker.filter import Powers, Silence
 from tracker.layout import Layout, Standpoint
 from tracker.model import Asset, Binding, Fix, Observation, Read, Values
 from tracker.places import Reader, Site, Zone
@@ -29,6 +29,7 @@ CYCLE_S = 1_800.0  # of a reader that states none
 REST_S, MOVING_S = 21_600.0, 3_600.0  # of a tracker that states none
 MISS, STRAY = 0.2, 0.1  # of a reader that states none
 ASTRAY_PER_H = 2e-4  # reads that nothing explains
+OUTAGE_SHARE, OUTAGE_TICKS = 0.03, 6 * TICKS_PER_H  # of readers that do not say so
 DOWN_PER_H = 1e-4  # reports of a tracker that is down, or of an asset in the dark
 AT_SITE, ELSEWHERE = 0.003, 0.02  # a fix at a site where the asset is not; anywhere else
 MIXED = 0.05  # reads that look as if they were of the other sort
@@ -108,20 +109,28 @@ class Profile:
     predicts over times without one, `free` as if nothing was to be heard. `id` is the same
     wherever process and figures are."""
 
-    __slots__ = ("free", "heard", "id", "process", "silent", "tracked")
+    __slots__ = ("deaf", "free", "heard", "id", "process", "silent", "tracked")
 
-    def __init__(self, chain: Chain, heard: Array, free: Powers) -> None:
+    def __init__(self, chain: Chain, heard: Array, deaf: Array, free: Powers) -> None:
         self.process, self.tracked = chain.process.process, chain.tracked
-        named = f"{self.process}\x1f{self.tracked}\x1f".encode() + heard.tobytes()
+        named = f"{self.process}\x1f{self.tracked}\x1f".encode() + heard.tobytes() + deaf.tobytes()
         self.id = int.from_bytes(blake2b(named, digest_size=7).digest())
-        self.heard = heard
+        self.heard, self.deaf = heard, deaf
         self.free = free
-        self.silent = Powers(chain.rates - heard) if heard.any() else free
+        self.silent = silence(chain, heard, deaf, free)
 
     @property
     def rates(self) -> Array:
         """Marks per state and hour, without those of moves."""
         return self.heard.diagonal()
+
+
+def silence(chain: Chain, heard: Array, deaf: Array, free: Powers) -> Powers | Silence:
+    """How an asset goes on of which nothing is heard."""
+    without = Powers(chain.rates - deaf) if deaf.any() else free
+    if not (heard - deaf).any():
+        return without
+    return Silence(Powers(chain.rates - heard), without, OUTAGE_SHARE, OUTAGE_TICKS)
 
 
 class _Kept(NamedTuple):
@@ -157,7 +166,7 @@ class Evidence:
         self.chain = chain
         self.layout = layout
         self._free = Powers(chain.rates)
-        self._profiles: dict[bytes, Profile] = {}
+        self._profiles: dict[int, Profile] = {}
         self._kept: dict[str, _Kept] = {}
         self._by_key: dict[Any, Profile] = {}
         self._zones: dict[tuple[str, int], list[Watch]] = {}
@@ -224,13 +233,14 @@ class Evidence:
         )
         found = self._by_key.get(key)
         if found is None:
-            heard = self._heard(case, roles, at)
+            heard, deaf = self._heard(case, roles, at)
             # Threads may share it: to all of them one profile is the same object.
-            made = Profile(self.chain, heard, self._free)
-            found = self._by_key[key] = self._profiles.setdefault(heard.tobytes(), made)
+            made = Profile(self.chain, heard, deaf, self._free)
+            found = self._by_key[key] = self._profiles.setdefault(made.id, made)
         return found
 
-    def _heard(self, case: Case, roles: Roles, at: int) -> Array:
+    def _heard(self, case: Case, roles: Roles, at: int) -> tuple[Array, Array]:
+        """What is heard of an asset per hour (states x states): by all, and by trackers alone."""
         rates = np.zeros(len(self.chain.states))
         unheard = np.ones_like(self.chain.rates)  # share of moves that no portal sees
         if case.has_tag(at):
@@ -241,12 +251,13 @@ class Evidence:
                     elif watch.stated:
                         own, stray = self._of_zone(watch, roles, at)
                         rates += own + stray
+        reports = np.zeros_like(rates)
         for device in case.trackers_at(at):
             cadence = case.cadence(device)
             if cadence.rest_s is not None or cadence.moving_s is not None:
-                rates += self._report_rates(cadence)
+                reports += self._report_rates(cadence)
         moves = self.chain.rates * (1 - unheard)
-        return np.ascontiguousarray(moves + np.diag(rates))
+        return moves + np.diag(rates + reports), np.diag(reports)
 
     def _report_rates(self, cadence: Cadence) -> Array:
         """How often a tracker makes a mark, per state and hour."""

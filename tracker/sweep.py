@@ -12,8 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.chain import TICK_MS, Chain
-from tracker.filter import BASE, DIGITS, Powers
+from tracker.chain import TICK_MS, Array, Chain
+from tracker.evidence import silence
+from tracker.filter import BASE, DIGITS, Powers, Silence, scaled
 from tracker.inference import Inference
 from tracker.process import LOST
 
@@ -21,6 +22,10 @@ MOVED = 0.05  # a probability that has changed by so much is written down
 NEARLY = 0.995  # of a threshold: the rough look may not miss what the exact one would find
 
 Rows = NDArray[np.float32]
+
+
+Ahead = tuple[Chain, Powers | Silence]
+"""A process, and how assets of one profile go on unheard."""
 
 
 class Waiting(NamedTuple):
@@ -39,11 +44,12 @@ class Waiting(NamedTuple):
 
 class Telling(NamedTuple):
     """A profile as it is stored: what is `heard` per hour (float64, states x states) of assets
-    of a process."""
+    of a process, and what is where readers are `deaf`."""
 
     process: str
     tracked: bool
     heard: bytes
+    deaf: bytes
 
 
 class Foresight:
@@ -52,7 +58,7 @@ class Foresight:
     def __init__(self, inference: Inference) -> None:
         self._inference = inference
         self._chains: dict[tuple[str, bool], Chain] = {}
-        self._ahead: dict[int, tuple[Chain, Powers] | None] = {}
+        self._ahead: dict[int, Ahead | None] = {}
 
     def due(self, waiting: Waiting, profiles: Mapping[int, Telling], now: int) -> list[str]:
         """The assets of which something else may be told at `now` (epoch ms)."""
@@ -76,13 +82,13 @@ class Foresight:
             due += map(waiting.asset.__getitem__, changes.tolist())
         return due
 
-    def _known(self, profile: int, profiles: Mapping[int, Telling]) -> tuple[Chain, Powers] | None:
+    def _known(self, profile: int, profiles: Mapping[int, Telling]) -> Ahead | None:
         if profile not in self._ahead:
             telling = profiles.get(profile)
             self._ahead[profile] = None if telling is None else self._made(telling)
         return self._ahead[profile]
 
-    def _made(self, telling: Telling) -> tuple[Chain, Powers] | None:
+    def _made(self, telling: Telling) -> Ahead | None:
         process = self._inference.processes.get(telling.process)
         if process is None:
             return None
@@ -90,13 +96,14 @@ class Foresight:
         chain = self._chains.get(key)
         if chain is None:
             chain = self._chains[key] = Chain(process, tracked=telling.tracked)
-        heard = np.frombuffer(telling.heard)
+        heard, deaf = np.frombuffer(telling.heard), np.frombuffer(telling.deaf)
         if heard.size != chain.rates.size:
             return None
-        return chain, Powers(chain.rates - heard.reshape(chain.rates.shape))
+        shape, free = chain.rates.shape, Powers(chain.rates)
+        return chain, silence(chain, heard.reshape(shape), deaf.reshape(shape), free)
 
 
-def predicted(powers: Powers, rows: Rows, ticks: NDArray[np.int64]) -> Rows:
+def predicted(ahead: Powers | Silence, rows: Rows, ticks: NDArray[np.int64]) -> Rows:
     """Rows of probabilities after so many ticks each, without a mark: quickly, to about 1e-4.
 
     >>> powers = Powers(np.array([[-36.0, 36.0], [0.0, 0.0]]))
@@ -104,16 +111,28 @@ def predicted(powers: Powers, rows: Rows, ticks: NDArray[np.int64]) -> Rows:
     >>> [round(float(p), 3) for p in predicted(powers, rows, np.array([10]))[0]]
     [0.368, 0.632]
     """
-    made = rows.copy()
     left = np.clip(ticks, 0, BASE**DIGITS - 1)
+    if isinstance(ahead, Silence):
+        heard, logs = _gone(ahead.heard, rows, left)
+        deaf, logs_deaf = _gone(ahead.deaf, rows, left)
+        return ahead.mixed(heard, logs, deaf, logs_deaf, left).astype(np.float32)
+    made, _ = _gone(ahead, rows, left)
+    return scaled(made).astype(np.float32)
+
+
+def _gone(powers: Powers, rows: Rows, ticks: NDArray[np.int64]) -> tuple[Rows, Array]:
+    """`Powers.gone_each`, roughly. Rows are scaled on the way: float32 ends at 1e-38."""
+    made, logs, left = rows.copy(), np.zeros(len(rows)), ticks
     for place in range(DIGITS):
-        digits = left % BASE
-        left = left // BASE
+        digits, left = left % BASE, left // BASE
         for digit in np.unique(digits[digits > 0]).tolist():
             alike = np.flatnonzero(digits == digit)
-            made[alike] = made[alike] @ powers.power(place, digit).astype(np.float32)
-    scaled: Rows = made / made.sum(axis=1, keepdims=True)
-    return scaled
+            power = powers.power(place, digit)
+            some = made[alike] @ power.matrix.astype(np.float32)
+            sums = some.sum(axis=1, keepdims=True)
+            made[alike] = some / sums
+            logs[alike] += power.log + np.log(sums[:, 0], dtype=np.float64)
+    return made, logs
 
 
 def _changes(

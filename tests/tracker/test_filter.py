@@ -6,7 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracker.chain import Chain
-from tracker.filter import BASE, DIGITS, Powers, exponential, product, scaled, turn, update
+from tracker.filter import (
+    BASE,
+    DIGITS,
+    Power,
+    Powers,
+    Silence,
+    exponential,
+    product,
+    scaled,
+    turn,
+    update,
+)
 from tracker.process import shipped
 
 CHAINS = [Chain(shipped()["pallet-pool"], tracked=tracked) for tracked in (False, True)]
@@ -52,7 +63,9 @@ def series(matrix, terms=60):
 def test_the_exponential_is_that_of_its_definition(chain, hours):
     for rates in (chain.rates, chain.rates - np.diag(np.linspace(0, 3, len(chain.states)))):
         expected = series(rates * hours)
-        assert exponential(rates * hours) == pytest.approx(expected / expected.max(), abs=1e-12)
+        made = exponential(rates * hours)
+        assert made.matrix == pytest.approx(expected / expected.max(), abs=1e-12)
+        assert np.exp(made.log) == pytest.approx(expected.max(), rel=1e-9)
 
 
 def test_the_exponential_of_two_states_is_the_one_in_the_books():
@@ -68,7 +81,7 @@ def test_where_nothing_is_to_be_heard_a_step_loses_nothing(chain):
     powers = powers_of(chain)
     for place in range(DIGITS):
         for digit in (1, 2, BASE - 1):
-            power = powers.power(place, digit)
+            power = powers.power(place, digit).matrix
             sums = power.sum(axis=1)
             assert (power >= 0).all()
             assert power.max() == 1
@@ -115,7 +128,46 @@ def test_rows_sum_to_one(seed, number):
 
 def test_a_product_is_one_scaled():
     one, other = np.random.default_rng(4).random((2, 9, 9))
-    assert product(one, other) == pytest.approx(one @ other / (one @ other).max())
+    made = product(Power(one, 1.0), Power(other, 2.0))
+    assert made.matrix == pytest.approx(one @ other / (one @ other).max())
+    assert made.log == pytest.approx(3 + np.log((one @ other).max()))
+
+
+# Outages
+
+HEARD, DEAF = SILENT[3], powers_of(CHAINS[1])
+QUIET = Silence(HEARD, DEAF, 0.03, 2_160)
+
+
+@given(seed=seeds, each=st.lists(ticks, min_size=1, max_size=6))
+def test_outages_are_thought_of_in_one_row_and_many_alike(seed, each):
+    rows = rows_of(HEARD, seed, len(each))
+    alone = [QUIET.predict(rows[n : n + 1], one) for n, one in enumerate(each)]
+    assert QUIET.predict_each(rows, each).tobytes() == np.concatenate(alone).tobytes()
+
+
+def test_where_there_are_no_outages_silence_is_what_it_was():
+    never = Silence(HEARD, DEAF, 0.0, 2_160)
+    p = rows_of(HEARD, 7, 4)
+    assert never.predict(p, 999) == pytest.approx(HEARD.predict(p, 999), abs=1e-12)
+
+
+def test_an_outage_keeps_alive_what_silence_alone_would_end():
+    """Two states, of which one would be heard ten times an hour: after an hour of silence it is
+    the outage that it may still be."""
+    rates = np.array([[-0.01, 0.01], [0.0, 0.0]])
+    heard, deaf = Powers(rates - np.diag([10.0, 0.0])), Powers(rates)
+    p = np.array([[0.99, 0.01]])
+    told = Silence(heard, deaf, 0.03, 2_160).predict(p, 360)[0, 0]
+    assert heard.predict(p, 360)[0, 0] < 0.01
+    assert 0.5 < told < deaf.predict(p, 360)[0, 0]
+
+
+@pytest.mark.parametrize("ticks", [0, 1, LONGEST + 1, 2**28])
+def test_no_outage_is_too_long(ticks):
+    p = QUIET.predict(rows_of(HEARD, 3, 2), ticks)
+    assert np.isfinite(p).all()
+    assert p.sum(axis=1) == pytest.approx([1, 1])
 
 
 # Bits

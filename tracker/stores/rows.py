@@ -133,7 +133,8 @@ def present(row: Sequence[Any]) -> Present:
 
 
 def profile_row(profile: Profile) -> tuple[Any, ...]:
-    return profile.id, profile.process, profile.tracked, profile.heard.tobytes()
+    heard, deaf = profile.heard.tobytes(), profile.deaf.tobytes()
+    return profile.id, profile.process, profile.tracked, heard, deaf
 
 
 def line_row(entry: Entry, recorded: int) -> tuple[Any, ...]:

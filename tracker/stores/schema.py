@@ -199,6 +199,7 @@ profiles = Table(
     Column("process", Text, nullable=False),
     Column("tracked", Boolean, nullable=False),
     Column("heard", LargeBinary, nullable=False),
+    Column("deaf", LargeBinary, nullable=False),
 )
 
 journal = Table(

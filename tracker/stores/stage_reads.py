@@ -38,7 +38,10 @@ class StageReads(sql.Speaks):
 
     def profiles(self) -> dict[int, Telling]:
         found = self._db.execute(select(schema.profiles))
-        return {id: Telling(name, tracked, bytes(heard)) for id, name, tracked, heard in found}
+        return {
+            id: Telling(name, tracked, bytes(heard), bytes(deaf))
+            for id, name, tracked, heard, deaf in found
+        }
 
     def facts(self, asset: str, after: Moment | None, limit: int) -> list[Observation]:
         log = schema.log

@@ -49,6 +49,7 @@ def upgrade() -> None:
         sa.Column("process", sa.Text(), nullable=False),
         sa.Column("tracked", sa.Boolean(), nullable=False),
         sa.Column("heard", sa.LargeBinary(), nullable=False),
+        sa.Column("deaf", sa.LargeBinary(), nullable=False),
     )
     funnel = ["stage", "class", "site", "since", "behind"]
     op.create_index("presents_funnel", "presents", funnel)
