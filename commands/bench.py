@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from commands.bench_filter import bench_filter
 from commands.bench_fuzz import bench_fuzz
 from commands.bench_gateways import bench_gateways
 from commands.bench_influx import bench_influx
@@ -85,6 +86,15 @@ def bench_influx_command(
     calm_the_collector()
     with databases(store) as open_database:
         show(bench_influx(open_database, rate, seconds, lines), as_json)
+
+
+@group.command("filter")
+def bench_filter_command(as_json: AsJson = False) -> None:
+    """What a step of the filter costs: of one asset alone, and of many together.
+
+    Example: retour bench filter --json
+    """
+    show(bench_filter(), as_json)
 
 
 @group.command("sweep")
