@@ -157,10 +157,11 @@ class Session:
             readable, writable, _ = select.select(reads, writes, [], timeout)
         except (OSError, ValueError):
             readable = writable = []
-        if writable:
-            self._client.loop_write()
+        # Reading comes first: a write to a broker that has just said why it leaves would lose that.
         if readable:
             self._read(inlet)
+        if writable and self._client.socket() is not None:
+            self._client.loop_write()
         self._client.loop_misc()
         if self._failed:
             self._refuse()

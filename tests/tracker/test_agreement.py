@@ -11,7 +11,7 @@ from tracker.arrange import arrange, give_up
 from tracker.audit import Act
 from tracker.fold import encode
 from tracker.model import Asset, Binding, Device
-from tracker.news import about
+from tracker.news import BY_TIME, about
 from tracker.places import Circle, Polygon, Reader, Site, Standing, Zone
 from tracker.queries import asset_status
 from tracker.record import record
@@ -192,8 +192,9 @@ def lines(db):
 
 
 def told(db):
-    """What one believes who has read the whole journal: of each asset its first place, and of
-    each of its visits what is said of it."""
+    """What one believes who has read the whole journal: of each asset its first place, of each
+    of its visits what is said of it, and its stages; not what time alone has told, for that
+    depends on when somebody looked."""
     newest, told = {}, {}
     for number, _, entry in lines(db):
         assert entry.kind.endswith(".corrected") == (entry.supersedes is not None)
@@ -202,7 +203,11 @@ def told(db):
             assert entry.supersedes == newest[thing]
         newest[thing] = number
         told[thing] = entry.body
-    return {thing: body for thing, body in told.items() if body and not body.get("withdrawn")}
+    return {
+        (asset, about): {"stage": body["stage"], "was": body["was"]} if "was" in body else body
+        for (asset, about), body in told.items()
+        if body and not body.get("withdrawn") and about != BY_TIME
+    }
 
 
 def true(db):
@@ -218,6 +223,9 @@ def true(db):
                 if isinstance(visit, Visit):
                     body |= {"last": visit.last, "until": visit.until, "ended": visit.ended}
                 found[(belief.asset, about(visit.opened))] = body
+            for one in tx.transitions(belief.asset):
+                told = {"stage": one.stage, "was": one.was}
+                found[(belief.asset, f"stage {one.at} {one.key}")] = told
     return found
 
 
