@@ -55,7 +55,7 @@ def read(depot: Any) -> Read_:
             at = NOON - n * MINUTE
             what = Read(TAG, 1, -54.0, 6)
             came = at if received is None else received
-            depot.tell(device, 1_000 - n, (at, what), received=came)
+            depot.tell(device, 10_000 - n, (at, what), received=came)
 
     return given
 
@@ -135,7 +135,7 @@ def test_as_of_a_time_is_what_was_believed_then(
 def test_as_of_a_time_holds_what_silence_had_made_of_it(
     client: Any, clock: Any, read: Read_
 ) -> None:
-    read("rdr-2", 600, 570)
+    read("rdr-2", 2000, 1970)
     clock.at = NOON - 100 * MINUTE
     then = client.get("/v1/assets/a/stage").json()
     assert then["stage"] != "received"
