@@ -15,7 +15,7 @@ import numpy as np
 
 from tracker.chain import Chain
 from tracker.evidence import Profile
-from tracker.filter import Powers, scaled, update
+from tracker.filter import Powers, predict_each, scaled, update
 from tracker.process import shipped
 
 TOGETHER = 10_000
@@ -37,7 +37,7 @@ def bench_filter() -> dict[str, Any]:
     marks = random.random((TOGETHER, width))
 
     def together() -> None:
-        update(profile.silent.predict_each(rows, ticks), marks)
+        update(predict_each(profile.silent, rows, ticks), marks)
 
     def single() -> None:
         for n in range(SINGLE):

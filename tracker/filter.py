@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,6 +25,7 @@ Rows = NDArray[np.floating]
 
 BASE = 64  # products for a step: one for each digit of its ticks that is not 0
 DIGITS = 4  # 64**4 ticks end at 5.3 years; what is longer repeats the longest step
+KNOWN_AT_MOST = 100_000  # times whose weights are kept
 
 
 class Power(NamedTuple):
@@ -50,17 +51,11 @@ class Powers:
 
     def predict(self, p: Array, ticks: int) -> Array:
         """Rows of probabilities (rows x states) after so many ticks without a mark."""
-        return p if ticks <= 0 else scaled(self.gone(p, ticks)[0])
-
-    def gone(self, p: Array, ticks: int) -> tuple[Array, float]:
-        """What is left of rows of probabilities after so many ticks without a mark, as rows and
-        the logarithm of what they are to be multiplied by: their sums are how likely there was
-        none."""
-        log = 0.0
-        for power in self._factors(ticks):
-            p = np.einsum("bi,ij->bj", p, power.matrix)
-            log += power.log
-        return p, log
+        if ticks <= 0:
+            return p
+        for digit in digits(ticks):
+            p = np.einsum("bi,ij->bj", p, self.power(*digit).matrix)
+        return scaled(p)
 
     def look_back(self, b: Array, ticks: int) -> Array:
         """How likely, from each state (one row), what was observed after so many ticks is, given
@@ -70,56 +65,18 @@ class Powers:
         >>> powers.look_back(np.array([[0.0, 1.0]]), 10).round(4).tolist()
         [[0.3873, 0.6127]]
         """
-        return scaled(self.gone_back(b, ticks)[0])
+        return scaled(self.gone_back(b, ticks))
 
-    def gone_back(self, b: Array, ticks: int) -> tuple[Array, float]:
-        """The same before it is scaled, and the logarithm of its factor."""
-        log = 0.0
-        for power in self._factors(max(ticks, 0)):
-            b = np.einsum("ij,bj->bi", power.matrix, b)
-            log += power.log
-        return b, log
+    def gone_back(self, b: Array, ticks: int) -> Array:
+        """The same before it is scaled, but for the factor whose logarithm is `log(ticks)`."""
+        for digit in digits(max(ticks, 0)):
+            b = np.einsum("ij,bj->bi", self.power(*digit).matrix, b)
+        return b
 
-    def predict_each(self, p: Array, ticks: Sequence[int]) -> Array:
-        """The same of rows that each have gone so many ticks: those that have a digit in common
-        are multiplied together.
-
-        >>> powers = Powers(np.array([[-36.0, 36.0], [0.0, 0.0]]))
-        >>> rows = powers.predict_each(np.array([[1.0, 0.0], [1.0, 0.0]]), [10, 0])
-        >>> rows.round(4).tolist()
-        [[0.3679, 0.6321], [1.0, 0.0]]
-        """
-        made, _ = self.gone_each(p, ticks)
-        gone = np.array(ticks) > 0
-        made[gone] = scaled(made[gone])
-        return made
-
-    def gone_each(self, p: Array, ticks: Sequence[int]) -> tuple[Array, Array]:
-        """`gone` of rows that each have gone so many ticks, and the logarithm of each."""
-        made, logs = p.copy(), np.zeros(len(p))
-        longest = BASE**DIGITS - 1
-        if max(ticks, default=0) > longest:
-            for n, each in enumerate(ticks):
-                made[n : n + 1], logs[n] = self.gone(p[n : n + 1], max(each, 0))
-            return made, logs
-        for place in range(DIGITS):
-            digits = np.array([max(each, 0) // BASE**place % BASE for each in ticks])
-            for digit in np.unique(digits[digits > 0]):
-                rows = np.flatnonzero(digits == digit)
-                power = self.power(place, int(digit))
-                made[rows] = np.einsum("bi,ij->bj", made[rows], power.matrix)
-                logs[rows] += power.log
-        return made, logs
-
-    def _factors(self, ticks: int) -> Iterator[Power]:
-        longest = BASE**DIGITS - 1
-        while ticks > longest:
-            yield from self._factors(longest)
-            ticks -= longest
-        for place in range(DIGITS):
-            ticks, digit = divmod(ticks, BASE)
-            if digit:
-                yield self.power(place, digit)
+    def log(self, ticks: int) -> float:
+        """The logarithm of what the product of the powers of so many ticks is to be multiplied
+        by."""
+        return sum(self.power(*digit).log for digit in digits(ticks))
 
     def power(self, place: int, digit: int) -> Power:
         """The transition over `digit * 64**place` ticks."""
@@ -167,49 +124,108 @@ def _scaled_down(matrix: Array, log: float) -> Power:
     return Power(np.ascontiguousarray(matrix / greatest), log + math.log(greatest))
 
 
+def digits(ticks: int) -> Iterator[tuple[int, int]]:
+    """The powers, by place and digit, that make up so many ticks, the shortest first.
+
+    >>> [*digits(3 * 64 + 5)]
+    [(0, 5), (1, 3)]
+    """
+    longest = BASE**DIGITS - 1
+    while ticks > longest:
+        yield from digits(longest)
+        ticks -= longest
+    for place in range(DIGITS):
+        ticks, digit = divmod(ticks, BASE)
+        if digit:
+            yield place, digit
+
+
 class Silence:
     """A time without a mark that may also be an outage: of `share` of all such times readers
     heard nothing because they were down, the fewer the longer the time (`mean` ticks). Predicts
-    as `Powers` does: `heard` over times in which all is heard, `deaf` where readers are not."""
+    as `Powers` does: `heard` over times in which all is heard, `deaf` where readers are not.
+
+    Both go side by side through the same products: `[p H | p D]` by one wide matrix, and at the
+    end, each with its weight, `w H' + v D'` by one tall one."""
 
     def __init__(self, heard: Powers, deaf: Powers, share: float, mean: float) -> None:
         self.heard, self.deaf = heard, deaf
         self._share, self._mean = share, mean
+        self._wide: dict[tuple[int, int], Array] = {}
+        self._tall: dict[tuple[int, int], Array] = {}
+        self._known: dict[int, tuple[float, float]] = {}
 
     def predict(self, p: Array, ticks: int) -> Array:
         """Rows of probabilities after so many ticks without a mark."""
         if ticks <= 0:
             return p
-        heard, log = self.heard.gone(p, ticks)
-        deaf, log_deaf = self.deaf.gone(p, ticks)
-        return self.mixed(heard, np.full(len(p), log), deaf, np.full(len(p), log_deaf), [ticks])
-
-    def predict_each(self, p: Array, ticks: Sequence[int]) -> Array:
-        """The same of rows that each have gone so many ticks."""
-        gone = np.array(ticks) > 0
-        made = p.copy()
-        mixed = self.mixed(*self.heard.gone_each(p, ticks), *self.deaf.gone_each(p, ticks), ticks)
-        made[gone] = mixed[gone]
-        return made
+        first, *rest = digits(ticks)
+        both = np.einsum("bi,ij->bj", p, self._side_by_side(first))
+        width = p.shape[1]
+        heard, deaf = both[:, :width], both[:, width:]
+        for digit in rest[:-1]:
+            np.copyto(heard, np.einsum("bi,ij->bj", heard, self.heard.power(*digit).matrix))
+            np.copyto(deaf, np.einsum("bi,ij->bj", deaf, self.deaf.power(*digit).matrix))
+        up, out = self._weights_of(ticks)
+        heard *= up
+        deaf *= out
+        if rest:
+            return scaled(np.einsum("bi,ij->bj", both, self._on_each_other(rest[-1])))
+        return scaled(heard + deaf)
 
     def look_back(self, b: Array, ticks: int) -> Array:
         """As `Powers.look_back`."""
         if ticks <= 0:
             return b
-        heard, log = self.heard.gone_back(b, ticks)
-        deaf, log_deaf = self.deaf.gone_back(b, ticks)
-        return self.mixed(heard, np.full(len(b), log), deaf, np.full(len(b), log_deaf), [ticks])
+        up, out = self._weights_of(ticks)
+        heard, deaf = self.heard.gone_back(b, ticks), self.deaf.gone_back(b, ticks)
+        return scaled(up * heard + out * deaf)
 
-    def mixed(
-        self, heard: Rows, logs: Array, deaf: Rows, logs_deaf: Array, ticks: ArrayLike
-    ) -> Array:
-        """Rows of probabilities, from what is left of them where all is heard and where readers
-        are not, each with the logarithm of its factor."""
+    def weights(self, ticks: ArrayLike, log: ArrayLike, log_deaf: ArrayLike) -> tuple[Any, Any]:
+        """By what to multiply what is left of rows where all is heard and where readers are not,
+        each given with the logarithm of its factor: the greater weight is 1."""
         down = self._share * np.exp(-np.maximum(ticks, 0) / self._mean)
-        up, out = np.log1p(-down) + logs, np.log(np.maximum(down, 1e-300)) + logs_deaf
+        up, out = np.log1p(-down) + log, np.log(np.maximum(down, 1e-300)) + log_deaf
         most = np.maximum(up, out)
-        mixed = np.exp(up - most)[:, None] * heard + np.exp(out - most)[:, None] * deaf
-        return scaled(mixed)
+        return np.exp(up - most), np.exp(out - most)
+
+    def _weights_of(self, ticks: int) -> tuple[float, float]:
+        if ticks not in self._known:
+            if len(self._known) >= KNOWN_AT_MOST:
+                self._known.clear()
+            up, out = self.weights(ticks, self.heard.log(ticks), self.deaf.log(ticks))
+            self._known[ticks] = float(up), float(out)
+        return self._known[ticks]
+
+    def _side_by_side(self, digit: tuple[int, int]) -> Array:
+        if digit not in self._wide:
+            both = (self.heard.power(*digit).matrix, self.deaf.power(*digit).matrix)
+            self._wide[digit] = np.hstack(both)
+        return self._wide[digit]
+
+    def _on_each_other(self, digit: tuple[int, int]) -> Array:
+        if digit not in self._tall:
+            both = (self.heard.power(*digit).matrix, self.deaf.power(*digit).matrix)
+            self._tall[digit] = np.vstack(both)
+        return self._tall[digit]
+
+
+def predict_each(ahead: Powers | Silence, p: Array, ticks: Sequence[int]) -> Array:
+    """What is predicted of rows that each have gone so many ticks: those that have gone as many
+    together.
+
+    >>> powers = Powers(np.array([[-36.0, 36.0], [0.0, 0.0]]))
+    >>> rows = predict_each(powers, np.array([[1.0, 0.0], [1.0, 0.0]]), [10, 0])
+    >>> rows.round(4).tolist()
+    [[0.3679, 0.6321], [1.0, 0.0]]
+    """
+    made = np.empty_like(p)
+    times = np.array(ticks)
+    order = np.argsort(times, kind="stable")
+    bounds = np.flatnonzero(np.diff(times[order])) + 1
+    for alike in np.split(order, bounds) if len(order) else ():
+        made[alike] = ahead.predict(p[alike], int(times[alike[0]]))
+    return made
 
 
 def update(p: Array, likelihood: Array) -> Array:

@@ -13,6 +13,7 @@ import numpy as np
 
 from tracker.chain import TICK_MS, Array
 from tracker.evidence import NEVER, Profile
+from tracker.filter import predict_each
 from tracker.inference import Setting
 from tracker.stage import Standing, predicted
 
@@ -50,7 +51,7 @@ def forecast(outlooks: Sequence[Outlook], ats: Sequence[int]) -> list[Array]:
         rows = np.concatenate([outlooks[n].standing.row() for n in alike])
         ticks = [ats[n] // TICK_MS - outlooks[n].standing.tick for n in alike]
         chain = outlooks[alike[0]].setting.evidence.chain
-        stages = chain.by_stage(profile.silent.predict_each(rows, ticks))
+        stages = chain.by_stage(predict_each(profile.silent, rows, ticks))
         for k, n in enumerate(alike):
             found[n] = stages[k : k + 1]
     return [row for row in found if row is not None]

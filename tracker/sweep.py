@@ -115,13 +115,15 @@ def predicted(ahead: Powers | Silence, rows: Rows, ticks: NDArray[np.int64]) -> 
     if isinstance(ahead, Silence):
         heard, logs = _gone(ahead.heard, rows, left)
         deaf, logs_deaf = _gone(ahead.deaf, rows, left)
-        return ahead.mixed(heard, logs, deaf, logs_deaf, left).astype(np.float32)
+        up, out = ahead.weights(left, logs, logs_deaf)
+        return scaled(up[:, None] * heard + out[:, None] * deaf).astype(np.float32)
     made, _ = _gone(ahead, rows, left)
     return scaled(made).astype(np.float32)
 
 
 def _gone(powers: Powers, rows: Rows, ticks: NDArray[np.int64]) -> tuple[Rows, Array]:
-    """`Powers.gone_each`, roughly. Rows are scaled on the way: float32 ends at 1e-38."""
+    """What is left of rows after their ticks, roughly, and the logarithm of the factor of each.
+    Rows are scaled on the way: float32 ends at 1e-38."""
     made, logs, left = rows.copy(), np.zeros(len(rows)), ticks
     for place in range(DIGITS):
         digits, left = left % BASE, left // BASE

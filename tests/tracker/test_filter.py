@@ -13,6 +13,7 @@ from tracker.filter import (
     Powers,
     Silence,
     exponential,
+    predict_each,
     product,
     scaled,
     turn,
@@ -143,7 +144,7 @@ QUIET = Silence(HEARD, DEAF, 0.03, 2_160)
 def test_outages_are_thought_of_in_one_row_and_many_alike(seed, each):
     rows = rows_of(HEARD, seed, len(each))
     alone = [QUIET.predict(rows[n : n + 1], one) for n, one in enumerate(each)]
-    assert QUIET.predict_each(rows, each).tobytes() == np.concatenate(alone).tobytes()
+    assert predict_each(QUIET, rows, each).tobytes() == np.concatenate(alone).tobytes()
 
 
 def test_where_there_are_no_outages_silence_is_what_it_was():

@@ -5,7 +5,7 @@ import pytest
 
 from tracker.chain import TICK_MS, Chain
 from tracker.evidence import Cadence, Case
-from tracker.filter import BASE, DIGITS, Powers
+from tracker.filter import BASE, DIGITS, Powers, predict_each
 from tracker.forecast import forecast, outlook
 from tracker.inference import Inference
 from tracker.layout import EMPTY
@@ -25,7 +25,7 @@ def test_rows_that_each_have_gone_their_own_time_end_in_the_bits_of_one_alone(tr
     chance = np.random.default_rng(1)
     rows = chance.random((60, len(marks))) * 10.0 ** chance.integers(-9, 1, (60, len(marks)))
     ticks = [0, 1, 63, 64, 65, 4096, 5_000, *chance.integers(0, 90_000, 53).tolist()]
-    together = powers.predict_each(rows, ticks)
+    together = predict_each(powers, rows, ticks)
     for n, each in enumerate(ticks):
         assert together[n].tobytes() == powers.predict(rows[n : n + 1], each).tobytes()
 
@@ -34,7 +34,7 @@ def test_times_beyond_the_longest_step_too():
     powers = Powers(Chain(PALLETS, tracked=False).rates)
     row = Chain(PALLETS, tracked=False).start("ready")
     ticks = [3, BASE**DIGITS + 7]
-    together = powers.predict_each(np.vstack([row, row]), ticks)
+    together = predict_each(powers, np.vstack([row, row]), ticks)
     for n, each in enumerate(ticks):
         assert together[n].tobytes() == powers.predict(row, each).tobytes()
 

@@ -9,7 +9,7 @@ from gateway.sweeping import Sweep
 from tracker.chain import Chain
 from tracker.clocks import ReplayClock
 from tracker.facts import fact_of, state
-from tracker.filter import Powers
+from tracker.filter import Powers, predict_each
 from tracker.news import BY_TIME
 from tracker.process import shipped
 from tracker.stores.postgresql import PostgresqlStore
@@ -27,7 +27,7 @@ POWERS = Powers(CHAIN.rates)
 def test_the_rough_look_is_nearly_the_exact_one(ticks):
     rows = np.concatenate([CHAIN.start(stage) for stage in CHAIN.stages[: len(ticks)]])
     rough = predicted(POWERS, rows.astype(np.float32), np.array(ticks))
-    assert np.abs(rough - POWERS.predict_each(rows, ticks)).max() < 1e-3
+    assert np.abs(rough - predict_each(POWERS, rows, ticks)).max() < 1e-3
 
 
 @pytest.fixture(params=STORES)
