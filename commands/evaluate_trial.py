@@ -17,15 +17,19 @@ from tracker.forecast import Outlook, forecast, outlook
 from tracker.importer import import_world
 from tracker.judging import Calibration, Shown, Span, stage_at
 from tracker.model import Fact, Message, Observation
+from tracker.outages import suspects
 from tracker.ports import Writer
 from tracker.present import Now, Present, known, present, told_next
 from tracker.process import Process, shipped
 from tracker.record import first_heard, record, sift
+from tracker.refold import refresh
+from tracker.roll_call import call_roll
 from tracker.stage import Told, begin
 from tracker.stamps import HOUR, StampPolicy
 from tracker.world import World
 
 EPOCH = 0
+ROLL_EVERY_MS = 60_000
 
 Order = tuple[int, int, int, int]
 """When something is told: the time; lines before samples before ticks; which of them, and of
@@ -145,7 +149,8 @@ class FilterTrial(Trial):
     """The run of the filter: every line is recorded, every whole hour ticks all assets; every
     `every_s` seconds, probabilities are written to `posteriors`.
 
-    No asset depends on another one. So lines are not recorded one by one, but in layers: the
+    But where readers are told to be down, no asset depends on another one. So lines are not
+    recorded one by one, but in layers: the
     first line of every asset, the second of every asset, and so on, each asset's hours in
     between. That takes a fraction of the time; what is told is put into order afterwards, and
     is what comes of one line after the other.
@@ -180,8 +185,10 @@ class FilterTrial(Trial):
         self._hours = {asset.id: hour for asset in world.assets}
 
     def run(self, tx: Writer, lines: Sequence[Line]) -> None:
-        for layer in _layers(self._understood(tx, lines)):
-            self._take(tx, layer)
+        for part in self._parts(tx, lines):
+            for layer in _layers(part):
+                self._take(tx, layer)
+            self._call_roll(tx, part[-1].line)
         self._now = lines[-1].received
         self._go_on(tx, dict.fromkeys(self._hours, self._now))
         self.write()
@@ -203,6 +210,33 @@ class FilterTrial(Trial):
         self._sampled, self._judged = [], []
 
     # Lines
+
+    def _parts(self, tx: Writer, lines: Sequence[Line]) -> Iterator[list[_Taken]]:
+        """What lines say, parted within a minute of each that tells of a reader's outage: that
+        may concern every asset."""
+        part, due = list[_Taken](), NEVER
+        for one in self._understood(tx, lines):
+            if one.line.received >= due:
+                yield part
+                part, due = [], NEVER
+            part.append(one)
+            rows = one.says.observations if isinstance(one.says, Message) else ()
+            if suspects(rows, tx.layout(), tx.inference().outages):
+                due = min(due, one.line.received + ROLL_EVERY_MS)
+        if part:
+            yield part
+
+    def _call_roll(self, tx: Writer, line: Line) -> None:
+        """Let everything follow what a line has told of outages."""
+        if not tx.suspects():
+            return
+        self._go_on(tx, dict.fromkeys(self._hours, line.received))
+        stale = call_roll(tx, line.received)
+        for asset in stale:
+            refresh(tx, asset, line.received)
+        self._outlooks.clear()
+        for asset, one in tx.presents(stale).items():
+            self._show_line(line, self.numbers[asset], one)
 
     def _understood(self, tx: Writer, lines: Sequence[Line]) -> Iterator[_Taken]:
         """What lines say, in their order."""

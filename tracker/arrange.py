@@ -113,6 +113,8 @@ def put_place(
         return before, after
     touched = _touched(tx, before, after)
     tx.add_place(new)
+    if kind == "reader":
+        tx.suspect({id: ALWAYS})  # its outages are those of a reader now, and of its cadence
     action = "create" if not before else "change" if value is not None else "give up"
     audited(tx, act, action, kind, id, _as_json(before), _as_json(after))
     tx.mark_stale(dict.fromkeys(touched, ALWAYS if since is None else since))
@@ -169,6 +171,12 @@ def _touched(tx: Writer, before: Spells, after: Spells) -> set[str]:
         else:
             subjects.update(tx.seen_by(value.device))
             sites.update(zone.site for zone in _zones(tx) if zone.id in value.zones())
+    return concerned(tx, sites, subjects)
+
+
+def concerned(tx: Writer, sites: set[str], subjects: set[str]) -> set[str]:
+    """The assets one of whose stages may ever have meant one of some sites, and those that some
+    tags or devices have ever told about. Adds to `subjects` what was observed at the sites."""
     assets = {asset for site in sites for asset in _concerned(tx, site, subjects)}
     return assets | tx.bound_to(subjects)
 

@@ -21,6 +21,7 @@ from tracker.chain import TICKS_PER_H, Array, Chain, State
 from tracker.filter import Powers, Silence
 from tracker.layout import Layout, Standpoint
 from tracker.model import Asset, Binding, Fix, Observation, Read, Values
+from tracker.outages import NEVER_DOWN, NO_OUTAGES, Outages
 from tracker.places import Reader, Site, Zone
 from tracker.process import Reads, Rfid
 
@@ -60,12 +61,13 @@ UNSTATED = Cadence(None, None)
 
 class Case(NamedTuple):
     """What is known of an asset besides what is observed. `cadences` are those of its
-    trackers; `site` is where its lease says that it is used."""
+    trackers; `site` is where its lease says that it is used; `outages` are those of readers."""
 
     asset: Asset
     bindings: tuple[Binding, ...] = ()
     cadences: tuple[tuple[str, Cadence], ...] = ()
     site: str | None = None
+    outages: Outages = NO_OUTAGES
 
     @property
     def trackers(self) -> list[str]:
@@ -169,7 +171,8 @@ class Evidence:
         self._profiles: dict[int, Profile] = {}
         self._kept: dict[str, _Kept] = {}
         self._by_key: dict[Any, Profile] = {}
-        self._zones: dict[tuple[str, int], list[Watch]] = {}
+        self._zones: dict[tuple[str, int, frozenset[str]], list[Watch]] = {}
+        self._watching: dict[Roles, tuple[str, ...]] = {}
         self._reads: dict[Any, tuple[Array, Array]] = {}
         self._located: dict[Any, Array] = {}
         self._fixes = np.array([[state.fix for state in chain.states]])
@@ -186,30 +189,43 @@ class Evidence:
                 return found[0]
         return site.kind if site.kind in ROLES else None
 
-    def watches(self, site: str | None, at: int) -> list[Watch]:
-        """The zones of a site that readers watch."""
+    def watches(self, site: str | None, at: int, down: frozenset[str] = frozenset()) -> list[Watch]:
+        """The zones of a site that readers watch, those `down` left out."""
         if site is None:
             return []
-        key = (site, self.layout.epoch(at))
+        key = (site, self.layout.epoch(at), down)
         if key not in self._zones:
-            zones = self.layout.zones_at(site, at)
-            self._zones[key] = [
-                w for z in zones if (w := _watch(z, self.layout.readers_of(z.id, at))) is not None
-            ]
+            watches = []
+            for zone in self.layout.zones_at(site, at):
+                readers = self.layout.readers_of(zone.id, at)
+                watches.append(_watch(zone, [r for r in readers if r.device not in down]))
+            self._zones[key] = [watch for watch in watches if watch is not None]
         return self._zones[key]
+
+    def _readers(self, roles: Roles) -> tuple[str, ...]:
+        """The readers that ever watched one of an asset's sites."""
+        if roles not in self._watching:
+            sites = dict.fromkeys(site for site in roles if site is not None)
+            readers = {device for site in sites for device in self.layout.watching(site)}
+            self._watching[roles] = tuple(sorted(readers))
+        return self._watching[roles]
 
     # The rates of marks
 
-    def cuts(self, case: Case, since: int, until: int) -> list[int]:
+    def cuts(self, case: Case, roles: Roles, since: int, until: int) -> list[int]:
         """When, between two event times, an asset begins to tell of itself otherwise."""
-        bounds = self.layout.boundaries
-        first, last = bisect_right(bounds, since), bisect_left(bounds, until)
-        cuts = set(bounds[first:last])
+        cuts = set[int]()
+        for bounds in (self.layout.boundaries, self._downs(case, roles)):
+            cuts.update(bounds[bisect_right(bounds, since) : bisect_left(bounds, until)])
         for binding in case.bindings:
             cuts.update(
                 at for at in (binding.since, binding.until) if at is not None and since < at < until
             )
         return sorted(cuts)
+
+    def _downs(self, case: Case, roles: Roles) -> list[int]:
+        """When readers at an asset's sites went down or came back."""
+        return case.outages.times(self._readers(roles)) if case.outages else NEVER_DOWN
 
     def profile(self, case: Case, roles: Roles, at: int) -> Profile:
         """How an asset tells of itself at an event time."""
@@ -217,35 +233,41 @@ class Evidence:
         if kept is not None and kept.holds(case, roles, at):
             return kept.profile
         profile = self._profile(case, roles, at)
-        since = max(self.cuts(case, -NEVER, at + 1), default=-NEVER)
-        until = min(self.cuts(case, at, NEVER), default=NEVER)
+        since = max(self.cuts(case, roles, -NEVER, at + 1), default=-NEVER)
+        until = min(self.cuts(case, roles, at, NEVER), default=NEVER)
         if len(self._kept) >= KEPT_AT_MOST:
             self._kept.clear()
         self._kept[case.asset.id] = _Kept(case, roles, since, until, profile)
         return profile
 
     def _profile(self, case: Case, roles: Roles, at: int) -> Profile:
+        readers = self._readers(roles) if case.outages else ()
+        down = frozenset(device for device in readers if case.outages.down(device, at))
         key = (
             self.layout.epoch(at),
             roles,
             case.has_tag(at),
+            down,
             *map(case.cadence, case.trackers_at(at)),
         )
         found = self._by_key.get(key)
         if found is None:
-            heard, deaf = self._heard(case, roles, at)
+            heard, deaf = self._heard(case, roles, at, down)
             # Threads may share it: to all of them one profile is the same object.
             made = Profile(self.chain, heard, deaf, self._free)
             found = self._by_key[key] = self._profiles.setdefault(made.id, made)
         return found
 
-    def _heard(self, case: Case, roles: Roles, at: int) -> tuple[Array, Array]:
-        """What is heard of an asset per hour (states x states): by all, and by trackers alone."""
+    def _heard(
+        self, case: Case, roles: Roles, at: int, down: frozenset[str]
+    ) -> tuple[Array, Array]:
+        """What is heard of an asset per hour (states x states): by all but the readers that are
+        down, and by trackers alone."""
         rates = np.zeros(len(self.chain.states))
         unheard = np.ones_like(self.chain.rates)  # share of moves that no portal sees
         if case.has_tag(at):
             for site in dict.fromkeys(roles):  # one site may be two of them
-                for watch in self.watches(site, at):
+                for watch in self.watches(site, at, down):
                     if watch.portal:
                         unheard[self._crossing(watch, roles)] *= watch.miss
                     elif watch.stated:

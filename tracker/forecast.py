@@ -31,7 +31,7 @@ def outlook(standing: Standing, setting: Setting) -> Outlook:
     """How a standing goes on."""
     case, evidence = setting
     since = standing.tick * TICK_MS
-    until = min(evidence.cuts(case, since, NEVER), default=NEVER)
+    until = min(evidence.cuts(case, standing.roles, since, NEVER), default=NEVER)
     return Outlook(standing, setting, evidence.profile(case, standing.roles, since), until)
 
 

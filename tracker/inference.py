@@ -1,15 +1,17 @@
-"""Everything that a fold needs to know besides observations: the places, the processes, and what
-is registered of an asset."""
+"""Everything that a fold needs to know besides observations: the places, the processes, when
+readers were down, and what is registered of an asset."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from typing import NamedTuple
 
 from tracker.chain import Chain
 from tracker.evidence import Case, Evidence
 from tracker.layout import Layout
 from tracker.model import Asset
+from tracker.outages import NO_OUTAGES, Outages
 from tracker.process import Process, shipped
 
 
@@ -30,8 +32,9 @@ class Setting(NamedTuple):
 
 
 class Inference:
-    """A layout and the processes in use, compiled as they are asked for. An asset follows the
-    process that names its class, one of the user's `own` before a shipped one, else the default.
+    """A layout and the processes in use, compiled as they are asked for, and the outages of
+    readers. An asset follows the process that names its class, one of the user's `own` before a
+    shipped one, else the default.
 
     >>> from tracker.layout import EMPTY
     >>> Inference(EMPTY).process_of("no such class").process
@@ -50,6 +53,13 @@ class Inference:
             for name in process.classes:
                 self._by_class.setdefault(name, process)
         self._evidence: dict[tuple[str, bool], Evidence] = {}
+        self.outages = NO_OUTAGES
+
+    def knowing(self, outages: Outages) -> Inference:
+        """The same with other outages; what is compiled is shared."""
+        other = copy(self)
+        other.outages = outages
+        return other
 
     def process_of(self, class_: str) -> Process:
         """The process that assets of a class follow."""
@@ -63,7 +73,7 @@ class Inference:
         if key not in self._evidence:
             made = Evidence(Chain(process, tracked=tracked), self.layout)
             self._evidence.setdefault(key, made)  # threads may share it
-        return Setting(case, self._evidence[key])
+        return Setting(case._replace(outages=self.outages), self._evidence[key])
 
 
 def bare(asset: str, layout: Layout) -> Setting:

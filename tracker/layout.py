@@ -135,6 +135,15 @@ class Layout:
         found = (_at(self._readers[device], at) for device in self._on_zone.get(zone, ()))
         return [reader for reader in found if reader is not None and zone in reader.zones()]
 
+    def has_reader(self, device: str) -> bool:
+        """Whether a device was ever a reader."""
+        return device in self._readers
+
+    def watching(self, site: str) -> set[str]:
+        """The readers that ever watched a zone that a site ever had."""
+        zones = self._in_site.get(site, ())
+        return {device for zone in zones for device in self._on_zone.get(zone, ())}
+
     def is_fenced(self, kind: str, at: int) -> bool:
         """Whether any site of a kind has a known extent at a time."""
         grounds = (ground for grounds in self._grounds.values() for ground in grounds)

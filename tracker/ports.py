@@ -13,13 +13,14 @@ from tracker.geofence import Box
 from tracker.inference import Inference, Setting
 from tracker.layout import Layout, PlaceValue
 from tracker.model import Asset, Binding, DeadLetter, Device, Observation, Quarantined
+from tracker.outages import Outages
 from tracker.present import Now, Present
 from tracker.process import Process
 from tracker.receipts import Progress
 from tracker.stage import Transition
 from tracker.sweep import Telling, Waiting
 from tracker.telemetry import Sums, Value
-from tracker.versions import Version
+from tracker.versions import Spell, Version
 from tracker.whereabouts import Moment, Visit
 
 
@@ -238,6 +239,25 @@ class Reader(Protocol):
     ) -> list[Line]:
         """What the journal says of an asset's stages from an event time on, recorded by `as_of`,
         in the order in which it was written."""
+
+    def outages(self, as_of: int | None = None) -> Outages:
+        """When readers were down, as is known, or was recorded by `as_of`."""
+
+    def suspects(self) -> dict[str, int]:
+        """The readers whose outages are to be looked at again, from which event time on."""
+
+    def will_from(self, device: str, at: int) -> int | None:
+        """The first time from `at` on at which a device was said to have gone."""
+
+    def sign_before(self, device: str, at: int) -> int | None:
+        """The last time up to and at `at` of which a device has told anything."""
+
+    def back_after(self, device: str, at: int) -> int | None:
+        """The first time after `at` at which a device said that it is there, or of which it told
+        something at once."""
+
+    def signs(self, device: str, after: int, before: int | None) -> list[int]:
+        """The times between two of which a device has told anything, in order."""
 
     def visits_at(
         self, site: str, since: int | None, until: int | None, after: Position, limit: int
@@ -471,6 +491,21 @@ class Writer(Reader, Protocol):
 
     def freshened(self, asset: str) -> None:
         """An asset's belief is up to date again."""
+
+    def suspect(self, devices: Mapping[str, int]) -> None:
+        """Note that outages of readers are to be looked at again, each from an event time on; the
+        earliest holds."""
+
+    def cleared(self, devices: Iterable[str]) -> None:
+        """They have been looked at."""
+
+    def set_outages(
+        self, device: str, since: int | None, spells: Sequence[Spell[bool]], recorded: int
+    ) -> None:
+        """From `since` on (None: always) a reader was away in these spells and no others."""
+
+    def stepped(self, assets: Iterable[str], tick: int) -> list[str]:
+        """Those of some assets whose beliefs stand at a tick or later."""
 
     def seen_by(self, device: str) -> list[str]:
         """Every tag that a device has ever read."""

@@ -17,6 +17,7 @@ from tracker.facts import BadFact, check_stage
 from tracker.inference import Setting
 from tracker.letters import conflict_letter, reject_letters
 from tracker.model import DeadLetter, Device, Fact, Kind, Message, Observation, Quarantined, Values
+from tracker.outages import suspects
 from tracker.ports import Boot, Writer
 from tracker.receipts import Progress, Receipt
 from tracker.refold import refold_touched
@@ -141,6 +142,7 @@ def record(
     logged = [row for key, row in copies.rows.items() if key in new]
     tx.note_vitals(_vitals(logged))
     telling = logged if edge is None else [row for row in logged if row.at >= edge]
+    tx.suspect(suspects(telling, tx.layout(), tx.inference().outages))
     refold_touched(tx, telling, recorded, _recordings(telling, devices))
     if logged and tx.projected():
         lines = [line for row in logged if (line := points.line(row, new[row.key]))]

@@ -24,6 +24,7 @@ from tracker.registry import (
     register_device,
     unbind,
 )
+from tracker.roll_call import call_roll
 from tracker.stamps import StampPolicy
 from tracker.verify import verify
 from tracker.whereabouts import Visit
@@ -55,6 +56,7 @@ events = st.one_of(
     st.tuples(st.just("fix"), times, st.sampled_from(POINTS)),
     st.tuples(st.just("read"), times, st.sampled_from(TAGS)),
     st.tuples(st.just("sensor"), times),
+    st.tuples(st.just("presence"), times, st.booleans()),
 )
 contents = st.lists(
     st.tuples(st.sampled_from(DEVICES), st.lists(events, min_size=1, max_size=4)),
@@ -64,11 +66,17 @@ contents = st.lists(
 places = st.one_of(
     st.builds(Site, id=st.sampled_from(["hall", "yard"]), geofence=st.sampled_from([HALL, YARD])),
     st.builds(Site, id=st.just("fiji"), geofence=st.sampled_from([FIJI, None])),
-    st.builds(Zone, id=st.just("z1"), site=st.sampled_from(["hall", "yard", "fiji"])),
+    st.builds(
+        Zone,
+        id=st.just("z1"),
+        site=st.sampled_from(["hall", "yard", "fiji"]),
+        stage=st.sampled_from([None, "inspection"]),
+    ),
     st.builds(
         Reader,
         device=st.sampled_from(["gate-1", "gate-2"]),
         zone=st.sampled_from(["z1", None]),
+        cycle_s=st.sampled_from([None, 20.0]),
         place=st.sampled_from([Standing(lat=LAT, lon=LON), Standing(lat=LAT + 300 * M, lon=LON)]),
     ),
 )
@@ -89,6 +97,7 @@ acts = st.one_of(
         st.none() | times,
     ),
     st.tuples(st.just("refresh"), st.integers(1, 2)),
+    st.tuples(st.just("call roll")),
 )
 
 
@@ -111,6 +120,8 @@ def build(make, contents):
 def one(make, name, at, what=None):
     if name == "fix":
         return make.fix(at, *what)
+    if name == "presence":
+        return make.presence(at, what)
     return make.read(at, what) if name == "read" else make.sensor(at)
 
 
@@ -123,10 +134,10 @@ def set_up(db):
             register_asset(tx, Asset(asset))
             for subject in (tracker, tag):
                 bind(tx, Binding(asset, subject))
-        arrange(tx, Site(id="hall", geofence=HALL))
+        arrange(tx, Site(id="hall", kind="depot", geofence=HALL))
         arrange(tx, Site(id="fiji"))
-        arrange(tx, Zone(id="z1", site="hall"))
-        arrange(tx, Reader(device="gate-1", zone="z1"))
+        arrange(tx, Zone(id="z1", site="hall", stage="ready"))
+        arrange(tx, Reader(device="gate-1", zone="z1", cycle_s=20.0))
     return db
 
 
@@ -137,6 +148,8 @@ def do(db, now, name, *args):
         with db.store.writing() as tx:
             if name == "refresh":
                 refresh_some(tx, now, *args)
+            elif name == "call roll":
+                call_roll(tx, now)
             elif name == "arrange":
                 value, (since, until) = args
                 arrange(tx, value, since, until, act)
@@ -171,6 +184,7 @@ def play(db, steps):
 
 def refresh_all(db, now):
     with db.store.writing() as tx:
+        call_roll(tx, now)
         refresh_some(tx, now, 100)
 
 

@@ -112,7 +112,7 @@ def test_what_has_no_tag_then_is_not_waited_for():
     case = Case(Asset("A1"), (Binding("A1", TAG, since=NOW),))
     assert not evidence.profile(case, ROLES, NOW - 1).rates.any()
     assert evidence.profile(case, ROLES, NOW).rates.any()
-    assert evidence.cuts(case, NOW - HOUR, NOW + HOUR) == [NOW]
+    assert evidence.cuts(case, ROLES, NOW - HOUR, NOW + HOUR) == [NOW]
 
 
 def test_without_a_stated_cadence_silence_tells_nothing():

@@ -10,6 +10,7 @@ from tracker.fold import Belief
 from tracker.inference import Inference, Setting
 from tracker.layout import Layout
 from tracker.model import Binding, Device
+from tracker.outages import Outages
 from tracker.ports import Boot
 from tracker.present import Present
 from tracker.receipts import Progress
@@ -26,6 +27,7 @@ class Cache:
     def forget(self) -> None:
         """Know nothing, of no version."""
         self.version: int | None = None
+        self.outage = 0  # the last one that is known
         self.devices: dict[str, Device] = {}
         self.bindings: dict[str, list[Binding]] = {}
         self.progress: dict[Boot, Progress] = {}
@@ -37,6 +39,7 @@ class Cache:
         self.cells: set[tuple[int, int, int, str]] = set()
         self.layout: Layout | None = None
         self.inference: Inference | None = None
+        self.outages: Outages | None = None
         self.settings: dict[str, Setting] = {}
         self.partitions: set[int] = set()  # of the log, that are there
         self.edge: list[int | None] = []  # the log's edge, once it is known
@@ -47,6 +50,11 @@ class Cache:
         """Know nothing of what other recorders may have changed."""
         self.progress, self.beliefs, self.presents = {}, {}, {}
         self.doubted = self.anything_stale = None
+
+    def heed(self, outage: int) -> None:
+        """Forget the outages that are known, where that is the last one there is now."""
+        if self.outage != outage:
+            self.outage, self.outages = outage, None
 
     def at(self, version: int) -> Cache:
         """This cache, emptied if it is of another version or has grown too large."""

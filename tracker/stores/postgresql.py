@@ -91,7 +91,9 @@ class PostgresqlStore:
                         f"'idle_in_transaction_session_timeout', '{IDLE_AT_MOST}', true), "
                         f"{lock}({SETUP_LOCK})"
                     )
-                    cache = self._cache.at(_setup_version(connection))
+                    setup, outage = _versions(connection)
+                    cache = self._cache.at(setup)
+                    cache.heed(outage)
                     cache.forget_states()
                     yield PostgresqlWriter(connection, cache, POSTGRESQL, self._partitions)
             except BaseException:
@@ -127,9 +129,13 @@ class PostgresqlStore:
         self._engine.dispose()
 
 
-def _setup_version(connection: Connection) -> int:
-    """Counts the changes of what there is: each of them stands in the audit log."""
-    return connection.scalar(select(func.max(schema.audit.c.id))) or 0
+def _versions(connection: Connection) -> tuple[int, int]:
+    """How often what there is has changed, for each change stands in the audit log, and when
+    readers were down."""
+    newest = (func.max(schema.audit.c.id), func.max(schema.outages.c.revision))
+    counts = select(*(select(count).scalar_subquery() for count in newest))
+    row = connection.execute(counts).one()
+    return row[0] or 0, row[1] or 0
 
 
 def _parsed(url: str) -> URL:

@@ -116,6 +116,7 @@ POSTGRESQL = Statements(
         _v, where="WHERE (excluded.at, excluded.key) > (vitals.at, vitals.key)"
     ).replace(_rows(list(_v.c)), f"({_NEWEST_VITALS.format(_rows(list(_v.c)))}) AS v"),
     mark_stale=_upsert(schema.stale, at="least(stale.at, excluded.at)"),
+    suspect=_upsert(schema.suspects, at="least(suspects.at, excluded.at)"),
     progress="SELECT p.device, p.boot, p.top, p.first, p.holes, p.lost "
     "FROM json_array_elements(%s::json) AS wanted JOIN progress AS p "
     "ON p.device = wanted ->> 0 AND p.boot = wanted ->> 1",

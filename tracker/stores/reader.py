@@ -32,8 +32,10 @@ class SqlReader(LogReads, AssetReads, StageReads, SetupReads, PointReads):
     def inference(self, as_of: int | None = None) -> Inference:
         if as_of is not None or self._compiled is None:
             return super().inference(as_of)
-        newest = self._db.scalar(select(func.max(schema.versions.c.revision))) or 0
-        return self._compiled.at(newest, super().inference)
+        tables = (schema.versions, schema.outages)
+        newest = (select(func.max(table.c.revision)).scalar_subquery() for table in tables)
+        setup, outage = self._db.execute(select(*newest)).one()
+        return self._compiled.at(setup or 0, outage or 0, super().inference, self.outages)
 
     @property
     def connection(self) -> Connection:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    text,
 )
 
 metadata = MetaData()
@@ -43,6 +44,14 @@ log = Table(
     Column("recorded", BIG, nullable=False),  # when it became part of the log
     Index("log_key", "key", unique=True),
     Index("log_subject_at", "subject", "at"),
+    # A reader's signs of life: its reads bear the tag's name, not its own.
+    Index(
+        "log_reads",
+        "device",
+        "at",
+        sqlite_where=text("kind = 'read'"),
+        postgresql_where=text("kind = 'read'"),
+    ),
 )
 
 progress = Table(
@@ -357,6 +366,29 @@ versions = Table(
     Column("body", Text),  # another one's; both null: there is none
     Index("versions_id", "kind", "id"),
     Index("versions_asset", "asset"),
+)
+
+# When readers were away, and whether they were deaf: versions that overlay each other, made
+# from the log.
+outages = Table(
+    "outages",
+    metadata,
+    Column("revision", BIG, primary_key=True),
+    Column("device", Text, nullable=False),
+    Column("since", BIG),
+    Column("until", BIG),
+    Column("recorded", BIG, nullable=False),
+    Column("deaf", Boolean),  # null: it was there
+    Index("outages_device", "device"),
+)
+
+# The readers whose outages are to be looked at again, each from an event time on.
+suspects = Table(
+    "suspects",
+    metadata,
+    Column("device", Text, primary_key=True),
+    Column("at", BIG, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 audit = Table(

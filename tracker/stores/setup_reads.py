@@ -17,12 +17,13 @@ from tracker.process import Process
 from tracker.receipts import Progress
 from tracker.stores import rows, schema, sql
 from tracker.stores.history import bindings_of, cases
+from tracker.stores.outage_table import OutageReads
 from tracker.versions import Version
 
 PLACES = ("site", "zone", "reader")
 
 
-class SetupReads(sql.Speaks):
+class SetupReads(OutageReads):
     """The part of a `tracker.ports.Reader` that concerns what people set up."""
 
     def bindings_of(self, asset: str, as_of: int | None = None) -> list[Binding]:
@@ -68,7 +69,7 @@ class SetupReads(sql.Speaks):
             Process.model_validate_json(row.body) for row in found.values() if row.body is not None
         ]
         newest = max((row.revision for row in found.values()), default=0)
-        return Inference(self.layout(as_of), processes, newest)
+        return Inference(self.layout(as_of), processes, newest).knowing(self.outages(as_of))
 
     def settings(self, assets: Iterable[str], as_of: int | None = None) -> dict[str, Setting]:
         inference, wanted = self.inference(as_of), list(assets)

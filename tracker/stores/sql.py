@@ -60,6 +60,7 @@ class Statements:
     save_body: str
     note_vital: str
     mark_stale: str
+    suspect: str
     progress: str
     assets: str
     messages_before: str
@@ -116,6 +117,7 @@ _NOTE_VITAL = """
 _MARK_STALE = """
     INSERT INTO stale (asset, at) VALUES (?, ?)
     ON CONFLICT DO UPDATE SET at = min(stale.at, excluded.at)"""
+_SUSPECT = _MARK_STALE.replace("stale", "suspects").replace("asset", "device")
 # Lists of strings travel as one JSON parameter: one statement text for every length.
 _PROGRESS = """
     SELECT p.device, p.boot, p.top, p.first, p.holes, p.lost FROM json_each(?) AS wanted
@@ -178,6 +180,7 @@ SQLITE = Statements(
     save_body=_SAVE_BODY,
     note_vital=_NOTE_VITAL,
     mark_stale=_MARK_STALE,
+    suspect=_SUSPECT,
     progress=_PROGRESS,
     assets=_ASSETS,
     messages_before=_MESSAGES_BEFORE,

@@ -11,13 +11,14 @@ from tracker.layout import Layout
 from tracker.stores.asset_writes import AssetWrites
 from tracker.stores.cache import Cache
 from tracker.stores.log_writes import LogWrites
+from tracker.stores.outage_table import OutageWrites
 from tracker.stores.point_queue import PointWrites
 from tracker.stores.reader import SqlReader
 from tracker.stores.setup_writes import SetupWrites
 from tracker.stores.sql import SQLITE, Statements
 
 
-class SqlWriter(LogWrites, AssetWrites, SetupWrites, PointWrites, SqlReader):
+class SqlWriter(LogWrites, AssetWrites, SetupWrites, PointWrites, OutageWrites, SqlReader):
     """A `tracker.ports.Writer` on one open transaction."""
 
     def __init__(
@@ -36,10 +37,14 @@ class SqlWriter(LogWrites, AssetWrites, SetupWrites, PointWrites, SqlReader):
     def inference(self, as_of: int | None = None) -> Inference:
         if as_of is not None:
             return super().inference(as_of)
-        if self._cache.inference is None:
-            self._cache.inference = super().inference()
-            self._cache.settings = {}
-        return self._cache.inference
+        cache = self._cache
+        if cache.inference is None:
+            cache.inference = super().inference()
+            cache.outages, cache.settings = cache.inference.outages, {}
+        elif cache.outages is None:
+            cache.outages = self.outages()
+            cache.inference, cache.settings = cache.inference.knowing(cache.outages), {}
+        return cache.inference
 
     def settings(self, assets: Iterable[str], as_of: int | None = None) -> dict[str, Setting]:
         if as_of is not None:
