@@ -257,15 +257,15 @@ def _write(tx: Writer, entries: Sequence[Entry], recorded: int) -> None:
     """Write to the journal; a correction names the last line about the same thing."""
     if not entries:
         return
-    corrections = (e for e in entries if e.kind.endswith(".corrected"))
-    lines = {e.about: tx.last_line(e.asset, e.about) for e in corrections}
-    tx.journal(
-        [
-            e._replace(supersedes=lines[e.about]) if e.kind.endswith(".corrected") else e
-            for e in entries
-        ],
-        recorded,
-    )
+    written = [
+        e._replace(supersedes=tx.last_line(e.asset, e.about)) if _corrects(e) else e
+        for e in entries
+    ]
+    tx.journal(written, recorded)
+
+
+def _corrects(entry: Entry) -> bool:
+    return entry.kind.endswith(".corrected")
 
 
 def _same_state(one: Belief, other: Belief) -> bool:

@@ -50,6 +50,19 @@ def dispatched(db, make):
     return db
 
 
+@pytest.fixture
+def lost(dispatched, make):
+    """Two assets that time alone tells to be lost; they are heard of again at this time."""
+    db = dispatched
+    db.register("trk-2", asset="A2", rest_interval_s=21_600, moving_interval_s=3_600)
+    db.record(make.message(make.fix(make.NOW - 2), device="trk-2"))
+    fact = {"id": "f-2", "asset": "A2", "kind": "dispatched", "at": make.NOW}
+    db.do(state, [fact_of(fact)], make.POLICY, make.NOW)
+    for days in (40, 80, 119):
+        sweep(db, make.NOW + 24 * days * HOUR)
+    return make.NOW + 120 * 24 * HOUR
+
+
 def told(db):
     return db.ask(lambda tx: tx.presents(["A1"]))["A1"].told
 
@@ -81,3 +94,12 @@ def test_time_alone_tells_a_stage_and_what_comes_takes_it_back(dispatched, make)
     assert told(dispatched).stage != "lost"
     assert lines(dispatched)[-1][0] == "stage.corrected"
     assert dispatched.ask(verify).sound
+
+
+def test_what_is_taken_back_of_several_at_once_names_a_line_of_each(dispatched, lost, make):
+    facts = [
+        {"id": f"g-{asset}", "asset": asset, "kind": "received", "at": lost}
+        for asset in ("A1", "A2")
+    ]
+    dispatched.do(state, [fact_of(fact) for fact in facts], make.POLICY, lost)
+    assert dispatched.ask(verify).broken_links == 0
