@@ -9,9 +9,10 @@ from tracker.points import at_of, line, series_of, time_ns
 from tracker.stores.influx import Influx
 
 NOW = 1_790_000_000_000
-IDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20).filter(
-    lambda text: not set(text) & set("\x00\x7f/+#") and min(text) >= " " and text.isprintable()
+_PRINTED = st.characters(
+    exclude_categories=["C", "Z"], include_characters=" ", exclude_characters="/+#"
 )
+IDS = st.text(_PRINTED, min_size=1, max_size=20)
 NAMES = IDS.filter(lambda name: name != "time" and not name.startswith("_"))
 
 
