@@ -33,7 +33,7 @@ Row = tuple[int, bytes, str, int]
 
 LOCATION, VISIT, STAGE, CORRECTION = "location", "visit", "stage", "correction"
 STAGES = (STAGE_CHANGED, STAGE_CORRECTED)
-UNTOLD = ("key", "why", "chain")  # of a journal line: what one who listens has no use for
+UNTOLD = ("key", "why", "chain", "class")  # of a journal line: what one who listens has no use for
 ROWS = 10_000  # of the log on a page, as long as no more than so many
 SUBJECTS = 1_000  # are seen in them
 LINES = 1_000  # of the journal on a page

@@ -241,14 +241,14 @@ def verify(
 def tell_compared(lacking: Sequence[Difference]) -> None:
     """Print where InfluxDB holds another number of points than the log, for people."""
     if not lacking:
-        out.print("InfluxDB holds what the log does, but for what waits to be told")
+        out.print("InfluxDB holds what log and journal do, but for what waits to be told")
         return
     rows = [
         {
             "series": one.series,
             "day": iso(one.day * DAY)[:10],
             "assets": " ".join(one.assets),
-            "in the log": one.logged,
+            "here": one.logged,
             "in InfluxDB": one.told,
         }
         for one in lacking[:DIFFERENCES_SHOWN]

@@ -51,7 +51,8 @@ def influx_setup(
 
 @group.command("rebuild")
 def influx_rebuild(as_json: AsJson = False) -> None:
-    """Tell InfluxDB all of the log again: what it has already stays as it is.
+    """Tell InfluxDB all of the log, and what was told of stages, again: what it has already stays
+    as it is.
 
     Example: retour influx rebuild
     """

@@ -13,7 +13,7 @@ import structlog
 
 from gateway import metrics
 from tracker.clocks import Clock
-from tracker.points import at_of, series_of
+from tracker.points import at_of, is_coarsened, series_of
 from tracker.ports import Points, Series, SeriesUnavailable, Store
 from tracker.stamps import DAY, HOUR
 from tracker.telling import refusals, tell
@@ -78,7 +78,11 @@ class Projection:
         for line, reason in outcome.refused:
             log.warning("a point is refused", line=line[:200], reason=reason)
         missed = missed_by_task(now)
-        late = {(series_of(line), at // DAY) for line in lines if (at := at_of(line)) < missed}
+        late = {
+            (series_of(line), at // DAY)
+            for line in lines
+            if (at := at_of(line)) < missed and is_coarsened(line)
+        }
         with self._store.recording() as tx:
             tx.told([points.id for points in taken])
             tx.dead_letter(refusals(outcome, now))

@@ -32,14 +32,14 @@ class Told(NamedTuple):
     transitions: Sequence[Transition] = ()
 
 
-def news(before: Told, after: Told) -> list[Entry]:
-    """The lines to write, without the numbers of the lines that they correct: a line whose kind
-    ends in `.corrected` corrects the last one about the same thing."""
+def news(before: Told, after: Told, class_: str) -> list[Entry]:
+    """The lines to write of an asset of a class, without the numbers of the lines that they
+    correct: a line whose kind ends in `.corrected` corrects the last one about the same thing."""
     asset = (after.belief or before.belief).asset  # type: ignore[union-attr]  # one is there
     return [
         *_first_place(asset, before, after),
         *_visits(asset, before, after),
-        *_stages(asset, before, after),
+        *_stages(asset, before, after, class_),
     ]
 
 
@@ -111,7 +111,7 @@ def _whole(visit: Visit | Stay) -> dict[str, Any]:
     return _beginning(visit) | ended
 
 
-def _stages(asset: str, before: Told, after: Told) -> list[Entry]:
+def _stages(asset: str, before: Told, after: Told, class_: str) -> list[Entry]:
     old = {one[:2]: one for one in before.transitions}
     new = {one[:2]: one for one in after.transitions}
     entries = []
@@ -121,7 +121,7 @@ def _stages(asset: str, before: Told, after: Told) -> list[Entry]:
         if now is None:
             body = {"stage": was.stage, "was": was.was, "withdrawn": True}  # type: ignore[union-attr]  # one is there
         elif was is None or (was.stage, was.was) != (now.stage, now.was):
-            body = of_transition(now)
+            body = of_transition(now) | {"class": class_}
         else:
             continue  # its probability alone may have changed
         entries.append(Entry(asset, kind, "stage {} {}".format(*moment), moment[0], body))
@@ -141,7 +141,8 @@ def told_by_time(old: Present | None, new: Now, setting: Setting) -> list[Entry]
         body["withdrawn"] = True
         return [Entry(new.present.asset, STAGE_CORRECTED, BY_TIME, new.present.at, body)]
     why = explained_at(new.standing, *setting, new.present.at, after)
-    body |= {"chain": new.standing.chain, "why": of_explained(why)}
+    class_ = setting.case.asset.class_
+    body |= {"chain": new.standing.chain, "class": class_, "why": of_explained(why)}
     return [Entry(new.present.asset, STAGE_CHANGED, BY_TIME, now.since, body)]
 
 

@@ -1,4 +1,4 @@
-"""What the time-series store is told of an observation: a line of InfluxDB's line protocol.
+"""What the time-series store is told: lines of InfluxDB's line protocol.
 
 Measurement, tags and time are a point's identity: a second one of the same would overwrite the
 first in silence. So the time is the event time in nanoseconds, of which the last six digits come
@@ -10,13 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 
 from tracker.model import Fix, Kind, Observation, Read, Values
 
 NS_A_MS = 1_000_000
-FIX, READ, SENSOR = "fix", "read", "sensor"  # the measurements
+FIX, READ, SENSOR, STAGE = "fix", "read", "sensor", "stage"  # the measurements
+TAGS = {FIX: "device", READ: "epc", SENSOR: "device", STAGE: "asset"}  # whom each tells about
 TEXT, TRUTH = ".text", ".true"  # the ends of the names of fields that hold no numbers
 
 _ENDS = {"text", "true", "sum", "count", "min", "max"}
@@ -43,6 +45,15 @@ def as_tag(text: str) -> str:
     ('crate 5', '50%25', 'a%5C')
     """
     return _UNSAFE.sub(lambda found: f"%{ord(found[0]):02X}", text)
+
+
+def of_tag(value: str) -> str:
+    """The id that stands so in a tag.
+
+    >>> of_tag("50%25"), of_tag(as_tag("a\\"))
+    ('50%', 'a\\')
+    """
+    return unquote(value)
 
 
 def as_field(name: str) -> str:
@@ -82,8 +93,27 @@ def line(o: Observation, number: int) -> bytes | None:
     return f"{series} {','.join(fields)} {time_ns(o.at, number)}".encode()
 
 
+def stage_line(asset: str, class_: str, at: int, number: int, **fields: str | float) -> bytes:
+    """A line about what line `number` of the journal has told of the stage of an asset of a
+    class ("": not known), from an event time (ms) on.
+
+    >>> stage_line("A 1", "pallet", 7, 41, stage="in transit", p=0.75, id=41)
+    b'stage,asset=A\\\\ 1,class=pallet stage="in transit",p=0.75,id=41i 7000041'
+    """
+    series = f"{STAGE},asset={_escaped(as_tag(asset))}"
+    if class_:
+        series += f",class={_escaped(as_tag(class_))}"
+    told = ",".join(f"{name}={_field(value)}" for name, value in fields.items())
+    return f"{series} {told} {time_ns(at, number)}".encode()
+
+
+def is_coarsened(line: bytes) -> bool:
+    """Whether coarser points are made of what a line tells: not of stages, which are few."""
+    return not line.startswith(f"{STAGE},".encode())
+
+
 def series_of(line: bytes) -> str:
-    """Which series a line belongs to: measurement and tag of the device or tag it tells about.
+    """Which series a line belongs to: measurement and tag of whom it tells about.
 
     >>> series_of(b"fix,device=trk\\\\ 1 lat=50.1,lon=4.2 7000041")
     'fix/trk 1'
@@ -123,6 +153,12 @@ def _values(values: Mapping[str, Any]) -> Iterator[str]:
         else:
             told = value if isinstance(value, str) else orjson.dumps(value, option=_SORTED).decode()
             yield f"{field}{TEXT}={_text(told)}"
+
+
+def _field(value: str | float) -> str:
+    if isinstance(value, str):
+        return _text(value)
+    return f"{value}i" if isinstance(value, int) else repr(float(value))
 
 
 def _escaped(text: str) -> str:

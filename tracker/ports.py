@@ -240,6 +240,7 @@ class Reader(Protocol):
         """What the journal says of an asset's stages from an event time on, recorded by `as_of`,
         in the order in which it was written."""
 
+<<<<<<< HEAD
     def outages(self, as_of: int | None = None) -> Outages:
         """When readers were down, as is known, or was recorded by `as_of`."""
 
@@ -258,6 +259,11 @@ class Reader(Protocol):
 
     def signs(self, device: str, after: int, before: int | None) -> list[int]:
         """The times between two of which a device has told anything, in order."""
+=======
+    def corrected_by(self, correction: Line) -> list[Line]:
+        """What a correction of a stage in the journal puts right: the lines about the same thing
+        before it, from the correction before that on."""
+>>>>>>> 2b7684a (InfluxDB is told of stages, and a superseded one is marked)
 
     def visits_at(
         self, site: str, since: int | None, until: int | None, after: Position, limit: int
@@ -534,7 +540,8 @@ class Writer(Reader, Protocol):
     def visitors(self, site: str) -> list[str]:
         """Every asset whose belief or visits name a site."""
 
-    def journal(self, entries: Sequence[Entry], recorded: int) -> None: ...
+    def journal(self, entries: Sequence[Entry], recorded: int) -> Sequence[int]:
+        """Write lines; their numbers."""
 
     def last_line(self, asset: str, about: str) -> int | None:
         """The number of the newest journal line of an asset about something."""

@@ -15,9 +15,10 @@ from tracker.fold import Belief, Entry, Place, fold, follows
 from tracker.inference import Setting
 from tracker.model import Fact, Observation
 from tracker.news import Told, news, told_by_time
-from tracker.ports import Reader, Writer
+from tracker.ports import Line, Reader, Writer
 from tracker.present import Now, present, unseen
 from tracker.stage import Transition
+from tracker.stage_points import queue_stages
 from tracker.whereabouts import Moment, Visit
 
 SNAPSHOT_EVERY = 32  # observations: reading so many back and folding them takes about 3 ms
@@ -94,13 +95,15 @@ def refold_touched(
         elif not follows(old, fresh):
             _replace(tx, asset, _moment(fresh[0]), recorded, _moment(fresh[-1]))
         else:
-            belief, ended, told, kept, _ = _onto(old, fresh, settings[asset])
+            setting = settings[asset]
+            belief, ended, told, kept, _ = _onto(old, fresh, setting)
             assert belief is not None  # it has at least the fresh rows
             beliefs.append(belief)
             visits += ((asset, visit) for visit in ended)
             transitions += ((asset, transition) for transition in told)
             snapshots += kept
-            entries += news(Told(old, (), ()), Told(belief, ended, told))
+            class_ = setting.case.asset.class_
+            entries += news(Told(old, (), ()), Told(belief, ended, told), class_)
     tx.save_beliefs(beliefs, tx.inference().revision)
     tx.add_visits(visits)
     tx.add_transitions(transitions)
@@ -212,10 +215,11 @@ def _replace(
     until = again.met.moment if again.met else None
     old_visits = tx.visits(asset, since, until)
     old_told = tx.transitions(asset, since, until)
+    class_ = setting.case.asset.class_
     if again.belief is None:
         tx.drop_belief(asset)
         if old is not None:
-            _write(tx, news(Told(old, old_visits, old_told), Told(None, (), ())), recorded)
+            _write(tx, news(Told(old, old_visits, old_told), Told(None, (), ()), class_), recorded)
         return
     told = Told(again.met or old, old_visits, old_told)
     belief = again.belief
@@ -231,7 +235,8 @@ def _replace(
     tx.drop_snapshots(asset, since, until)
     tx.save_snapshots(again.snapshots)
     tx.save_beliefs([belief], tx.inference().revision)
-    _write(tx, news(told, Told(again.belief, again.visits, again.transitions)), recorded)
+    now_told = Told(again.belief, again.visits, again.transitions)
+    _write(tx, news(told, now_told, class_), recorded)
 
 
 def _start(reader: Writer, asset: str, touched: Moment) -> Belief | None:
@@ -254,14 +259,17 @@ def from_nothing(reader: Reader, asset: str, as_of: int | None = None) -> Rerun:
 
 
 def _write(tx: Writer, entries: Sequence[Entry], recorded: int) -> None:
-    """Write to the journal; a correction names the last line about the same thing."""
+    """Write to the journal; a correction names the last line about the same thing. The
+    time-series store is told of stages."""
     if not entries:
         return
     written = [
         e._replace(supersedes=tx.last_line(e.asset, e.about)) if _corrects(e) else e
         for e in entries
     ]
-    tx.journal(written, recorded)
+    numbers = tx.journal(written, recorded)
+    told = (Line(number, recorded, e) for number, e in zip(numbers, written, strict=True))
+    queue_stages(tx, told, recorded)
 
 
 def _corrects(entry: Entry) -> bool:

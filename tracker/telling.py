@@ -1,4 +1,5 @@
-"""Use cases: tell a time-series store what is logged, all of it again, and compare the two."""
+"""Use cases: tell a time-series store what is logged and what stages were told, all of it again,
+and compare the two."""
 
 from __future__ import annotations
 
@@ -9,8 +10,9 @@ from typing import NamedTuple
 
 from tracker.letters import dead_letter
 from tracker.model import Binding, DeadLetter
-from tracker.points import as_tag, at_of, line, series_of
+from tracker.points import STAGE, as_tag, at_of, is_coarsened, line, of_tag, series_of
 from tracker.ports import LinesRefused, Reader, Series, Store
+from tracker.stage_points import stage_lines
 from tracker.stamps import DAY
 
 LINES_IN_REQUEST = 5_000
@@ -35,14 +37,37 @@ class Told(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """A series of which the log and the time-series store hold different numbers of points of
-    a day, and the assets that it tells about."""
+    """A series of which the log (of stages: the journal) and the time-series store hold different
+    numbers of points of a day, and the assets that it tells about. Of stages points and the marks
+    on superseded ones are counted."""
 
     series: str
     day: int
     assets: list[str]
     logged: int
     told: int
+
+
+class Page(NamedTuple):
+    """Lines that some rows of the log or of the journal come to, and the number of the last."""
+
+    lines: list[bytes]
+    rows: int
+    last: int
+
+
+def _of_log(reader: Reader, after: int) -> Page | None:
+    rows = reader.numbered(after, ROWS_AT_ONCE)
+    lines = [one for number, row in rows if (one := line(row, number))]
+    return Page(lines, len(rows), rows[-1][0]) if rows else None
+
+
+def _of_journal(reader: Reader, after: int) -> Page | None:
+    rows = reader.journal_after(after, ROWS_AT_ONCE)
+    return Page([*stage_lines(reader, rows)], len(rows), rows[-1].number) if rows else None
+
+
+SOURCES = (_of_log, _of_journal)
 
 
 def tell(series: Series, lines: Sequence[bytes], now: int) -> Told:
@@ -85,33 +110,43 @@ def rebuild(
     now: int,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Told:
-    """Tell all of the log again: the same points, for what is there already. Coarser points are
-    made again by a worker; what is refused is in the dead letters, the first of it in the answer.
-    `progress` is told rows done and rows in all. Raises SeriesUnavailable."""
-    whole = Told(0, 0, [])
+    """Tell all of the log and all that the journal says of stages again: the same points, for what
+    is there already. Coarser points are made again by a worker; what is refused is in the dead
+    letters, the first of it in the answer. `progress` is told rows done and about how many there
+    are in all. Raises SeriesUnavailable."""
+    whole, done = Told(0, 0, []), 0
     with store.reading() as reader:
-        rows = reader.counts()["log"]
-    after = done = 0
-    while True:
-        with store.reading() as reader:
-            page = reader.numbered(after, ROWS_AT_ONCE)
-        if not page:
-            return whole
-        lines = [one for number, row in page if (one := line(row, number))]
-        some = tell(series, lines, now)
+        rows = reader.counts()["log"] + reader.newest()[1]
+    for page in _pages(store):
+        some = tell(series, page.lines, now)
+        days = {at_of(one) // DAY for one in page.lines if is_coarsened(one)}
         with store.recording() as tx:
             tx.dead_letter(refusals(some, now))
-            tx.coarsen(sorted({(ALL_SERIES, at_of(one) // DAY) for one in lines}))
+            tx.coarsen([(ALL_SERIES, day) for day in sorted(days)])
         whole = Told(*map(add, whole, some))
-        after, done = page[-1][0], done + len(page)
+        done += page.rows
         progress(done, rows)
+    return whole
+
+
+def _pages(store: Store) -> Iterator[Page]:
+    """All there is to tell, each page read in a transaction of its own."""
+    for read in SOURCES:
+        after = 0
+        while True:
+            with store.reading() as reader:
+                page = read(reader, after)
+            if page is None:
+                break
+            yield page
+            after = page.last
 
 
 def differences(reader: Reader, series: Series, now: int) -> list[Difference]:
-    """Where the store does not hold what the log does, but for what waits to be told and what
-    it has refused. Days that either does not hold whole are left out; of today more is no
-    difference, for it may have been told since. Raises SeriesUnavailable."""
-    expected = _logged(reader)
+    """Where the store does not hold what log and journal do, but for what waits to be told and
+    what it has refused. Days that it or the log does not hold whole are left out; of today more
+    is no difference, for it may have been told since. Raises SeriesUnavailable."""
+    expected = _expected(reader)
     expected.subtract(map(_day_of, reader.queued_lines()))
     expected.subtract(map(_day_of, reader.letters_about(TOPIC)))
     begins = max((t for t in (reader.edge(), series.oldest(now)) if t is not None), default=None)
@@ -131,12 +166,13 @@ def differences(reader: Reader, series: Series, now: int) -> list[Difference]:
     ]
 
 
-def _logged(reader: Reader) -> Counter[SeriesDay]:
+def _expected(reader: Reader) -> Counter[SeriesDay]:
     counts: Counter[SeriesDay] = Counter()
-    after = 0
-    while page := reader.numbered(after, ROWS_AT_ONCE):
-        counts.update(_day_of(one) for number, row in page if (one := line(row, number)))
-        after = page[-1][0]
+    for read in SOURCES:
+        after = 0
+        while page := read(reader, after):
+            counts.update(map(_day_of, page.lines))
+            after = page.last
     return counts
 
 
@@ -145,7 +181,9 @@ def _day_of(one: bytes) -> SeriesDay:
 
 
 def _assets(bindings: Sequence[Binding], series: str, day: int) -> list[str]:
-    _, _, subject = series.partition("/")
+    measurement, _, subject = series.partition("/")
+    if measurement == STAGE:
+        return [of_tag(subject)]
     start = day * DAY
     return sorted(
         {

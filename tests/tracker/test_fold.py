@@ -162,7 +162,7 @@ def believed(first, last=None):
     ],
 )
 def test_a_first_place_is_news_and_another_one_a_correction(before, after, kind):
-    told = news(Told(before, (), ()), Told(after, (), ()))
+    told = news(Told(before, (), ()), Told(after, (), ()), "crate")
     assert [entry.kind for entry in told] == ([kind] if kind else [])
 
 

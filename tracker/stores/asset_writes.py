@@ -180,10 +180,12 @@ class AssetWrites(sql.Speaks):
             )
         )
 
-    def journal(self, entries: Sequence[Entry], recorded: int) -> None:
-        self._many(
-            self._sql.add_line, [(None, *rows.line_row(entry, recorded)) for entry in entries]
-        )
+    def journal(self, entries: Sequence[Entry], recorded: int) -> Sequence[int]:
+        last = self._db.scalar(select(func.max(schema.journal.c.id))) or 0
+        numbers = range(last + 1, last + 1 + len(entries))
+        lines = zip(numbers, entries, strict=True)
+        self._many(self._sql.add_line, [(n, *rows.line_row(one, recorded)) for n, one in lines])
+        return numbers
 
     def last_line(self, asset: str, about: str) -> int | None:
         table = schema.journal

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tracker.points import FIX, NS_A_MS, READ, SENSOR, TEXT, TRUTH, as_field
+from tracker.points import FIX, NS_A_MS, READ, SENSOR, STAGE, TAGS, TEXT, TRUTH, as_field
 from tracker.stamps import HOUR
 
 EARLIEST_NS, LATEST_NS = -(2**63) + 2, 2**63 - 2
@@ -29,8 +29,7 @@ def within(bucket: str, since_ns: int | None, until_ns: int | None) -> str:
 
 def of_series(measurement: str, id: str) -> str:
     """Points of one device or tag, whose id is written as a tag."""
-    tag = "epc" if measurement == READ else "device"
-    of_it = f"r._measurement == {text(measurement)} and r.{tag} == {text(id)}"
+    of_it = f"r._measurement == {text(measurement)} and r.{TAGS[measurement]} == {text(id)}"
     return f" |> filter(fn: (r) => {of_it})"
 
 
@@ -98,7 +97,7 @@ def coarsening(source: str, coarse: str, head: str = "") -> str:
     to = f" |> to(bucket: {text(coarse)})\n"
     numbers = f'numbers = data |> filter(fn: (r) => r._measurement == "{SENSOR}"){_NUMBERS}\n'
     last = (
-        f'data |> filter(fn: (r) => r._measurement != "{SENSOR}")'
+        f'data |> filter(fn: (r) => r._measurement == "{FIX}" or r._measurement == "{READ}")'
         f" |> window(every: 1h) |> last() |> window(every: inf){to}"
     )
     summed = "".join(
@@ -130,7 +129,7 @@ def of_period(bucket: str, since: int, until: int, series: str | None) -> str:
 
 
 def counts(source: str) -> str:
-    """How many points there are, by measurement, id and day."""
+    """How many points there are, by measurement, id and day; of stages points and marks."""
     by_day = f'|> aggregateWindow(every: 1d, fn: count, createEmpty: false, timeSrc: "_start"){_NS}'
     return f"""data = {source}
 data |> filter(fn: (r) => r._measurement == "{FIX}" and r._field == "lat") {by_day}
@@ -141,4 +140,7 @@ data |> filter(fn: (r) => r._measurement == "{SENSOR}")
   |> keep(columns: ["_time", "_start", "_stop", "_measurement", "device"])
   |> group(columns: ["_measurement", "device"]) |> unique(column: "_time")
   |> map(fn: (r) => ({{r with _value: 1}})) {by_day} |> yield(name: "{SENSOR}")
+data |> filter(fn: (r) => r._measurement == "{STAGE}")
+  |> filter(fn: (r) => r._field == "id" or r._field == "superseded")
+  |> group(columns: ["_measurement", "asset"]) {by_day} |> yield(name: "{STAGE}")
 """

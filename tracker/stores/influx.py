@@ -17,7 +17,7 @@ from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
 from tracker.model import Binding, Fix, Kind, Observation, Read, is_device_id
-from tracker.points import FIX, NS_A_MS, READ, SENSOR, as_tag
+from tracker.points import FIX, NS_A_MS, READ, SENSOR, TAGS, as_tag
 from tracker.ports import LinesRefused, SeriesUnavailable, StoreRefused
 from tracker.stamps import DAY, HOUR
 from tracker.stores import flux
@@ -173,8 +173,8 @@ class Influx:
         source = flux.of_period(self.at.bucket, start, start + DAY, None)
         found: dict[str, int] = {}
         for row in self._rows(flux.counts(source), self.client):
-            id = row["epc"] if row["_measurement"] == READ else row["device"]
-            series = f"{row['_measurement']}/{id}"
+            measurement = row["_measurement"]
+            series = f"{measurement}/{row[TAGS[measurement]]}"
             found[series] = found.get(series, 0) + row["_value"]
         return found
 

@@ -95,7 +95,7 @@ POSTGRESQL = Statements(
         WHERE asset = %s AND (at, key) > (%s, %s)""",
     add_given_up=_insert(schema.given_up, ""),
     add_version=_insert(schema.versions, "", numbered="revision"),
-    add_line=_insert(schema.journal, "", numbered="id"),
+    add_line=_insert(schema.journal, "RETURNING id", numbered="id"),
     add_change=_insert(schema.audit, "", numbered="id"),
     add_label=_insert(schema.labels, ""),
     add_words="INSERT INTO words (rowid, text) "

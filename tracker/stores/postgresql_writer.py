@@ -180,10 +180,13 @@ class PostgresqlWriter(PostgresqlReader, SqlWriter):
             (array(list(ids)),),
         )
 
-    def journal(self, entries: Sequence[Entry], recorded: int) -> None:
+    def journal(self, entries: Sequence[Entry], recorded: int) -> Sequence[int]:
+        if not entries:
+            return []
         # Until the commit: so lines appear in the order of their numbers.
         self._db.exec_driver_sql(f"SELECT pg_advisory_xact_lock({JOURNAL_LOCK})")
-        super().journal(entries, recorded)
+        lines = [(None, *rows.line_row(entry, recorded)) for entry in entries]
+        return list(self._sql.many(self._db, self._sql.add_line, lines).scalars())
 
     def outbox(self, limit: int) -> list[Outbound]:
         query = select(schema.outbox).order_by(schema.outbox.c.id).limit(limit)

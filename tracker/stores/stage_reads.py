@@ -65,3 +65,12 @@ class StageReads(sql.Speaks):
         if as_of is not None:
             query = query.where(table.c.recorded <= as_of)
         return [rows.line(row) for row in self._db.execute(query.order_by(table.c.id))]
+
+    def corrected_by(self, correction: Line) -> list[Line]:
+        table, (asset, _, about, *_) = schema.journal, correction.entry
+        same = (table.c.asset == asset) & (table.c.about == about)
+        before = same & (table.c.id < correction.number)
+        last = select(func.max(table.c.id)).where(before, table.c.kind == STAGE_CORRECTED)
+        since = func.coalesce(last.scalar_subquery(), 0)
+        query = select(table).where(before, table.c.id >= since).order_by(table.c.id)
+        return [rows.line(row) for row in self._db.execute(query)]
