@@ -1,4 +1,4 @@
-"""`retour report`: answers to keep, as pages that need nothing from elsewhere."""
+"""`retour report`: answers to keep, as pages and pictures that need nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -13,22 +13,26 @@ import typer
 from commands.asking import AssetId, Since, Until, about, period
 from commands.page import PAGE, STYLE
 from commands.picture import draw, text_of
-from commands.show import lasting, legible, out
+from commands.show import UserError, lasting, legible, out, plain
+from commands.stage_picture import draw as draw_stages
 from commands.track import every_place
 from commands.visits import visit_words, visits_of
 from tracker.fold import Place
 from tracker.model import Asset
 from tracker.places import Site
 from tracker.queries import NotLocated, known_asset
+from tracker.stages import course_of
 from tracker.times import iso
 from tracker.whereabouts import GAP_MS
 
-group = typer.Typer(no_args_is_help=True, help="Answers to keep, as pages.")
+SAMPLES = 430  # of a picture: two pixels apart
+
+group = typer.Typer(no_args_is_help=True, help="Answers to keep.")
 
 
 @group.callback()
 def _group() -> None:
-    """Answers to keep, as pages."""
+    """Answers to keep."""
 
 
 @group.command("track")
@@ -55,6 +59,33 @@ def report_track(
     file = file or Path(f"{asset}.html")
     file.write_text(page, encoding="utf-8")
     out.print(f"{file} shows {len(places)} places of {asset}", markup=False, highlight=False)
+
+
+@group.command("stages")
+def report_stages(
+    asset: AssetId,
+    file: Annotated[
+        Path | None, typer.Option("--out", help="The SVG file to write; else ASSET-stages.svg.")
+    ] = None,
+    since: Since = None,
+    until: Until = None,
+) -> None:
+    """Draw how likely each stage of an asset was over time, and which one was told.
+
+    Example: retour report stages pallet-1 --out pallet-1-stages.svg
+    """
+    period(since, until)
+    with about(asset) as (reader, _):
+        samples = course_of(reader, asset, since, until, SAMPLES)
+        if not samples:
+            raise UserError(f"nothing was observed of {asset} by then: there is nothing to draw")
+        known = known_asset(reader, asset)
+        process = reader.inference().process_of(known.class_)
+    file = file or Path(f"{asset}-stages.svg")
+    title = f"{plain(known.name or asset)}, {process.process}"
+    file.write_text(draw_stages(samples, process, title), encoding="utf-8")
+    words = f"{file} shows {lasting(samples[-1].at - samples[0].at)} of {asset}"
+    out.print(words, markup=False, highlight=False)
 
 
 def track_page(

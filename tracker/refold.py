@@ -8,7 +8,7 @@ would be as it was. What a change of the configuration touched is folded from th
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from tracker.fold import Belief, Entry, Place, fold, follows
@@ -251,11 +251,19 @@ def _start(reader: Writer, asset: str, touched: Moment) -> Belief | None:
 def from_nothing(reader: Reader, asset: str, as_of: int | None = None) -> Rerun:
     """What an asset's whole history comes to, as far as the log holds it, or as it was recorded
     by `as_of` with the layout of that time. Nothing is stored."""
+    start, history = whole(reader, asset, as_of)
+    return rerun(start, history, reader.settings([asset], as_of)[asset])
+
+
+def whole(
+    reader: Reader, asset: str, as_of: int | None = None
+) -> tuple[Belief | None, Iterator[Observation]]:
+    """An asset's history, as far as the log holds it or held it at `as_of`, and the belief that it
+    goes on from (None: from nothing)."""
     edge = reader.edge()
     bases = [] if edge is None else [s for s in reader.snapshots(asset) if s.at < edge]
     start = bases[-1] if bases else None
-    history = reader.history(asset, after=start.moment if start else None, as_of=as_of)
-    return rerun(start, history, reader.settings([asset], as_of)[asset])
+    return start, reader.history(asset, after=start.moment if start else None, as_of=as_of)
 
 
 def _write(tx: Writer, entries: Sequence[Entry], recorded: int) -> None:

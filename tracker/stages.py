@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 from tracker import queries
 from tracker.account import Explained, Reason
-from tracker.chain import Array, Chain
+from tracker.chain import TICK_MS, Array, Chain
+from tracker.course import Sample, course
 from tracker.evidence import Roles
 from tracker.explain import Explanation, explanation, happened
 from tracker.explain import Told as Explaining
@@ -21,6 +22,7 @@ from tracker.model import Observation
 from tracker.news import STAGE_CORRECTED
 from tracker.ports import Crowd, Line, Reader
 from tracker.present import known, present
+from tracker.refold import whole
 from tracker.stage import Standing, Told, Transition, begin, explained_at, predicted, tell
 from tracker.whereabouts import Moment
 
@@ -221,6 +223,30 @@ def writing(reader: Reader, asset: str, now: int) -> Writing:
     """What it takes to write of the past of an asset."""
     layout = reader.inference().layout
     return Writing(layout, now, zone_of(reader.belief(asset), layout, now))
+
+
+def course_of(
+    reader: Reader, asset: str, since: int | None, until: int | None, samples: int
+) -> list[Sample]:
+    """What was believed of an asset's stages from `since` (else its first observation) until
+    `until` (else its last one), at so many times about, and wherever something else was told.
+    Empty where nothing was observed of it, or `since` is not before the end. Raises
+    UnknownAsset."""
+    queries.known_asset(reader, asset)
+    belief = reader.belief(asset)
+    if belief is None:
+        return []
+    until = belief.at if until is None else until
+    start, history = whole(reader, asset)
+    rows = [row for row in history if row.at <= until]
+    if since is None:
+        since = start.at if start is not None else rows[0].at if rows else until
+    if since >= until:
+        return []
+    every = max(TICK_MS, (until - since) // samples)
+    setting = reader.settings([asset])[asset]
+    first = known(start) if start is not None else None
+    return [*course(rows, setting, since, until, every, first)]
 
 
 class Group(NamedTuple):

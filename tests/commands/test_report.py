@@ -16,6 +16,7 @@ from tracker.model import Asset
 from tracker.places import Circle, Polygon, Site
 
 DAY = 86_400_000
+NEXT_YEAR = "2027-01-05T00:00:00Z"
 
 
 def way(*points, step=3_600_000):
@@ -182,4 +183,25 @@ def test_a_period_without_places_makes_no_page(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     status, _, complaints = run("report", "track", "pallet-2", "--to", "5")
     assert (status, complaints.count("\n")) == (1, 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_stages_of_an_asset_are_drawn(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, shown, complaints = run("report", "stages", "pallet-2")
+    assert (status, shown) == (0, "pallet-2-stages.svg shows 1 h 5 min of pallet-2\n"), complaints
+    root = ElementTree.fromstring((tmp_path / "pallet-2-stages.svg").read_text())
+    assert root[0].text == "Blue 2, pallet-pool"
+    to = "2026-01-05T14:00:00Z"  # after its last observation: what silence makes of it
+    assert run("report", "stages", "pallet-2", "--to", to, "--out", "b.svg")[:2] == (
+        0,
+        "b.svg shows 3 h 30 min of pallet-2\n",
+    )
+
+
+def test_of_what_was_not_observed_no_stages_are_drawn(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for words in (("crate-2",), ("pallet-2", "--to", "5"), ("pallet-2", "--from", NEXT_YEAR)):
+        status, _, complaints = run("report", "stages", *words)
+        assert (status, complaints.count("\n")) == (1, 1)
     assert list(tmp_path.iterdir()) == []
