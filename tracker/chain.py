@@ -24,6 +24,7 @@ BELIEVED, STAYED = 0.97, 0.03  # what a fact moves and leaves of the stages it p
 DOUBTED, RESISTED = 0.01, 0.002  # and of the others
 LEAVING = 0.95
 INITIAL = 0.98  # of what is known of the first stage
+GONE_ON = 0.9  # of the rest: what has gone on to the next stages already
 FASTEST_PER_H = 1e6  # at which a stage ends
 RARELY = 1e-3  # what a process says never happens
 ENDED_H = 24.0  # how long the flow's ends count among unknown first stages
@@ -99,17 +100,28 @@ class Chain:
 
     def start(self, stage: str | None) -> Array:
         """What is believed before the first observation (one row): of a known initial stage
-        .98, the rest spread; of an unknown one, as the chain is in the long run of a return."""
-        weights = np.full(len(self.stages), 1.0)
+        .98, the rest mostly in what comes next of it; of an unknown one, as the chain is in the
+        long run of a return."""
         if stage in self.number:
-            weights *= (1 - INITIAL) / (len(self.stages) - 1)
-            weights[self.number[stage]] = INITIAL
+            weights = self._about(self.number[stage])
         else:
             weights = _visits(self.process) * [
                 stage.mean_h if stage.next else ENDED_H for stage in self.process.stages.values()
             ]
             weights /= weights.sum()
         return np.ascontiguousarray((weights @ self.enter)[None, :])
+
+    def _about(self, known: int) -> Array:
+        """The weights of stages where one is known: who says so may be a little late, and the
+        asset gone on, rather than wrong altogether."""
+        rest = np.full(len(self.stages), 1 - GONE_ON)
+        rest[known] = 0.0
+        rest /= len(self.stages) - 1
+        for name, share in self.process.stages[self.stages[known]].next.items():
+            rest[self.number[name]] += GONE_ON * share
+        weights: Array = (1 - INITIAL) * rest / rest.sum()
+        weights[known] = INITIAL
+        return weights
 
     def by_stage(self, p: Array) -> Array:
         """The probabilities of stages, of rows of probabilities of states."""

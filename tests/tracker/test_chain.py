@@ -257,3 +257,21 @@ def test_a_fact_without_a_rule_moves_nothing():
     chain = Chain(shipped()["pallet-pool"], tracked=False)
     assert chain.kernel("lease_ended", None) is None
     assert chain.kernel("no such fact", None) is None
+
+
+def test_an_asset_whose_stage_is_stated_has_rather_gone_on_than_been_elsewhere():
+    chain = Chain(shipped()["pallet-pool"], tracked=False)
+    stages = dict(zip(chain.stages, chain.by_stage(chain.start("received"))[0], strict=True))
+    assert stages["received"] == pytest.approx(0.98)
+    assert sum(stages.values()) == pytest.approx(1)
+    ahead = chain.process.stages["received"].next
+    for name, p in stages.items():
+        expected = 0.02 * (0.1 / 13 + 0.9 * ahead.get(name, 0))
+        assert name == "received" or p == pytest.approx(expected)
+
+
+def test_where_the_flow_ends_all_others_are_as_unlikely():
+    chain = Chain(shipped()["pallet-pool"], tracked=False)
+    stages = dict(zip(chain.stages, chain.by_stage(chain.start("recycle"))[0], strict=True))
+    assert stages.pop("recycle") == pytest.approx(0.98)
+    assert [*stages.values()] == pytest.approx([0.02 / 13] * 13)
