@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ from gateway.running import Parts, embedded_gateway
 from tracker.clocks import ReplayClock
 from tracker.model import Asset, Device
 from tracker.ports import Store
-from tracker.registry import bind_device, register_asset, register_device
+from tracker.registry import bind_device, register_asset, save_device
 
 FORMATS = {"schenker": "container", "capmetro": "vehicle"}  # and what the assets in them are
 SKIPPED = {
@@ -105,10 +106,11 @@ def read_recording(files: list[Path], format: str) -> Recording:
 
 def register_recording(parts: Parts, recording: Recording, kind: str) -> None:
     """A device, marked as a recording's, and an asset of the same name for each in it; those that
-    are registered already stay what they are."""
+    are registered already stay what else they are."""
     with parts.store.writing() as tx:
         for id in sorted({message.device for message in recording}):
-            register_device(tx, Device(id, "tracker", recording=True), parts.policy)
+            known = tx.devices([id]).get(id) or Device(id, "tracker")
+            save_device(tx, replace(known, recording=True), parts.policy)
             register_asset(tx, tx.asset(id) or Asset(id, kind))
             bind_device(tx, id, id)
 

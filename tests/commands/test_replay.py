@@ -1,5 +1,6 @@
 """What `retour replay` registers."""
 
+from dataclasses import replace
 from types import MappingProxyType
 
 import pytest
@@ -8,7 +9,8 @@ from commands.replay import FORMATS, SKIPPED, register_recording, tell
 from firmware_sim.recordings import RecordedMessage, Recording
 from gateway.running import Parts
 from tracker.clocks import ReplayClock
-from tracker.model import Asset
+from tracker.model import Asset, Device
+from tracker.registry import register_device
 from tracker.stamps import StampPolicy
 from tracker.stores.sqlite import SqliteStore
 
@@ -20,18 +22,32 @@ def store(tmp_path):
     store.close()
 
 
-def test_assets_are_of_the_class_that_the_format_knows(store):
-    ids = ("schenker-A", "schenker-B")
+def register(store, ids):
     messages = tuple(RecordedMessage(id, "b", 0, 0, b"") for id in ids)
-    with store.writing() as tx:
-        tx.put_assets([Asset("schenker-B", "crate")])
     parts = Parts(store, ReplayClock(0), StampPolicy(), "test")
     recording = Recording("schenker", 2, MappingProxyType({}), messages)
+    register_recording(parts, recording, FORMATS["schenker"])
+
+
+def test_assets_are_of_the_class_that_the_format_knows(store):
+    ids = ("schenker-A", "schenker-B")
+    with store.writing() as tx:
+        tx.put_assets([Asset("schenker-B", "crate")])
     for _ in range(2):
-        register_recording(parts, recording, FORMATS["schenker"])
+        register(store, ids)
     with store.reading() as reader:
         assert [reader.asset(id).class_ for id in ids] == ["container", "crate"]
         assert all(reader.device(id).device.recording for id in ids)
+
+
+def test_what_a_world_file_says_of_a_tracker_stays(store):
+    known = Device("schenker-A", "tracker", rest_interval_s=3600, moving_interval_s=600)
+    with store.writing() as tx:
+        register_device(tx, known, StampPolicy())
+    register(store, ["schenker-A"])
+    with store.reading() as reader:
+        device = reader.device("schenker-A").device
+    assert device == replace(known, recording=True, version=2)
 
 
 def test_what_was_skipped_is_told_in_words(capsys):
