@@ -1,5 +1,5 @@
-"""Recordings of real fleets, as far as their places are concerned: the same visits in whatever
-order it comes, and tracks across the antimeridian.
+"""Recordings of real fleets: the same visits in whatever order it comes, tracks across the
+antimeridian, and stages against what the filter is not told.
 
 They run where the recordings are: in the folder that RETOUR_DATA names, else in `shared/data`
 beside the repository.
@@ -7,6 +7,8 @@ beside the repository.
 
 import os
 import random
+from bisect import bisect
+from collections import Counter, defaultdict
 from itertools import pairwise, product
 from math import cos, hypot, radians
 from pathlib import Path
@@ -16,12 +18,14 @@ import pytest
 from firmware_sim.recordings import read_capmetro, read_schenker
 from gateway.decoders.native import decode_events
 from tracker.audit import PROGRAM
-from tracker.fold import encode
+from tracker.course import course
+from tracker.fold import encode, place_of
 from tracker.geofence import Box
 from tracker.geojson import track_features
 from tracker.importer import import_world, known_of
 from tracker.model import Asset, Device
 from tracker.news import about
+from tracker.process import read_process
 from tracker.record import record
 from tracker.refold import refresh_some
 from tracker.registry import bind_device, register_asset, register_device
@@ -50,12 +54,12 @@ def recording_in(folder):
 class Played:
     """A database into which a recording is played, and a world is imported."""
 
-    def __init__(self, path, messages):
+    def __init__(self, path, messages, kind="asset"):
         self.store = SqliteStore(path)
         with self.store.writing() as tx:
             for id in sorted({message.device for message in messages}):
                 register_device(tx, Device(id, "tracker", recording=True), POLICY)
-                register_asset(tx, Asset(id))
+                register_asset(tx, Asset(id, kind))
                 bind_device(tx, id, id)
 
     def play(self, messages, size=1_000):
@@ -72,6 +76,22 @@ class Played:
         content = (ROOT / "docs/worlds" / world).read_bytes()
         with self.store.writing() as tx:
             import_world(tx, read_world(content, known_of(tx)), POLICY, PROGRAM)
+
+    def follow(self, process):
+        """Put a process file of the documentation into use."""
+        with self.store.writing() as tx:
+            tx.put_process(read_process((ROOT / "docs/worlds" / process).read_bytes()), 0)
+
+    def courses(self, every_ms):
+        """What is believed of every asset's stages, from its first observation to its last."""
+        with self.store.reading() as reader:
+            beliefs = sorted(reader.every_belief(), key=lambda one: one.asset)
+            histories = {one.asset: [*reader.history(one.asset)] for one in beliefs}
+            settings = reader.settings(histories)
+        return {
+            asset: [*course(rows, settings[asset], rows[0].at, rows[-1].at, every_ms)]
+            for asset, rows in histories.items()
+        }
 
     def catch_up(self):
         with self.store.writing() as tx:
@@ -102,8 +122,8 @@ def played(tmp_path_factory):
     """Makes a database for the devices of some messages."""
     made = []
 
-    def make(messages):
-        made.append(Played(tmp_path_factory.mktemp("played") / "retour.db", messages))
+    def make(messages, kind="asset"):
+        made.append(Played(tmp_path_factory.mktemp("played") / "retour.db", messages, kind))
         return made[-1]
 
     yield make
@@ -344,3 +364,128 @@ def off_line_m(place, one, other):
         return hypot(x, y)
     along = max(0.0, min(1.0, -(x * (u - x) + y * (v - y)) / length**2))
     return hypot(x + along * (u - x), y + along * (v - y))
+
+
+# -- Stages ------------------------------------------------------------------------------------
+
+MINUTE, HOUR = 60_000, 3_600_000
+CLOSED_FOR_GOOD = {  # the last time that a container's door is opened, by the door itself
+    "schenker-A": "2016-08-23T23:27:00Z",
+    "schenker-B": "2016-02-17T01:53:00Z",
+    "schenker-E": "2016-02-22T00:44:00Z",
+    "schenker-F": "2016-03-31T17:04:00Z",
+    "schenker-G": "2016-06-08T10:21:00Z",
+}
+
+
+def shares(courses):
+    """The share of the time in which each stage is told, and in which none is likelier than .8
+    (`unsure`)."""
+    times = Counter()
+    for samples in courses.values():
+        for one, after in pairwise(samples):
+            times[one.told.stage] += after.at - one.at
+            times["unsure"] += (after.at - one.at) * (one.stages.max() < 0.8)
+            times["all"] += after.at - one.at
+    return {stage: time / times["all"] for stage, time in times.items()}
+
+
+def told(samples):
+    """The stages that are told, one after the other, and since when."""
+    changes = [samples[0], *(b for a, b in pairwise(samples) if a.told.stage != b.told.stage)]
+    return [(one.told.stage, one.at) for one in changes]
+
+
+@pytest.fixture(scope="module")
+def containers_stages(played, containers):
+    one = played(containers, "container")
+    one.set_up("schenker.yaml")
+    one.follow("schenker-process.yaml")
+    one.play(containers)
+    return one.courses(HOUR)
+
+
+def test_a_container_is_ready_then_outbound_then_in_use_and_nothing_else(containers_stages):
+    for samples in containers_stages.values():
+        stages = [stage for stage, _ in told(samples)]
+        assert stages == ["ready", "outbound", "in_use"][: len(stages)]
+        assert len(stages) >= 2
+    found = shares(containers_stages)
+    assert found["outbound"] > 0.9
+    assert found["unsure"] < 0.05
+
+
+def test_a_container_is_in_use_about_when_its_door_is_opened(containers_stages):
+    late = {
+        asset: (told(samples)[-1][1] - epoch_ms(CLOSED_FOR_GOOD[asset])) / HOUR
+        for asset, samples in containers_stages.items()
+        if asset in CLOSED_FOR_GOOD
+    }
+    assert all(told(containers_stages[asset])[-1][0] == "in_use" for asset in late)
+    assert 0 < late["schenker-A"] < 0.1
+    assert 12 < late["schenker-G"] < 13  # at its second position there
+    assert 24 * 5 < late["schenker-F"] < 24 * 7  # few positions, and rough ones
+    assert -20 < late["schenker-B"] < 0  # they stand there before they are opened
+    assert -70 < late["schenker-E"] < -60
+
+
+@pytest.fixture(scope="module")
+def buses_stages(played, buses):
+    chosen = set(sorted({message.device for message in buses})[::3])
+    messages = [message for message in buses if message.device in chosen]
+    one = played(messages, "vehicle")
+    one.set_up("capmetro.yaml")
+    one.set_up("capmetro-trackers.yaml")
+    one.follow("capmetro-process.yaml")
+    one.play(messages)
+    times = defaultdict(list)
+    for message in messages:
+        times[message.device].append(message.at_ms)
+    return one.courses(5 * MINUTE), {device: sorted(ats) for device, ats in times.items()}, one
+
+
+def test_every_long_silence_of_a_bus_is_told_as_off_duty_after_half_an_hour(buses_stages):
+    courses, times, _ = buses_stages
+    delays = []
+    for asset, samples in courses.items():
+        off = [one.at for one in samples if one.told.stage == "off_duty"]
+        for last, first in pairwise(times[asset]):
+            if first - last > 150 * MINUTE:
+                delays.append(min(at for at in off if last < at < first) - last)
+    assert len(delays) > 20
+    assert max(delays) < 40 * MINUTE
+
+
+def test_a_bus_that_reports_is_on_duty_but_in_the_garage(buses_stages):
+    courses, times, one = buses_stages
+    with one.store.reading() as reader:
+        layout = reader.layout()
+        sites = {
+            asset: [
+                layout.site_around(place_of(row, layout), row.at) for row in reader.history(asset)
+            ]
+            for asset in courses
+        }
+    at_rest = Counter()
+    for asset, samples in courses.items():
+        ats = times[asset]
+        for sample in samples:
+            n = bisect(ats, sample.at)
+            if 0 < n < len(ats) and ats[n] - ats[n - 1] < 15 * MINUTE:
+                at_rest[sites[asset][n - 1] == "east-garage", sample.told.stage == "off_duty"] += 1
+    assert at_rest[True, True] > 0
+    assert at_rest[False, True] < 0.001 * at_rest[False, False]
+
+
+def test_nearly_every_visit_to_the_end_of_a_line_is_a_layover(buses_stages):
+    courses, _, one = buses_stages
+    met = []
+    for asset, visits in one.visits().items():
+        layovers = [s.at for s in courses[asset] if s.told.stage == "layover"]
+        for visit in visits:
+            if visit["site"] != "east-garage":
+                until = visit.get("until", BEYOND_ALL)
+                met.append(any(visit["since"] <= at < until for at in layovers))
+    assert len(met) > 50
+    assert sum(met) / len(met) > 0.97
+    assert shares(courses)["unsure"] < 0.04
