@@ -240,7 +240,6 @@ class Reader(Protocol):
         """What the journal says of an asset's stages from an event time on, recorded by `as_of`,
         in the order in which it was written."""
 
-<<<<<<< HEAD
     def outages(self, as_of: int | None = None) -> Outages:
         """When readers were down, as is known, or was recorded by `as_of`."""
 
@@ -259,11 +258,10 @@ class Reader(Protocol):
 
     def signs(self, device: str, after: int, before: int | None) -> list[int]:
         """The times between two of which a device has told anything, in order."""
-=======
+
     def corrected_by(self, correction: Line) -> list[Line]:
         """What a correction of a stage in the journal puts right: the lines about the same thing
         before it, from the correction before that on."""
->>>>>>> 2b7684a (InfluxDB is told of stages, and a superseded one is marked)
 
     def visits_at(
         self, site: str, since: int | None, until: int | None, after: Position, limit: int
