@@ -131,19 +131,31 @@ def _stages(asset: str, before: Told, after: Told, class_: str) -> list[Entry]:
 def told_by_time(old: Present | None, new: Now, setting: Setting) -> list[Entry]:
     """What the journal says of a stage that no observation tells, but time alone: or that no
     longer does. What observations tell is said by `news`."""
-    before = old.told.stage if old is not None and old.told.stage != old.path.stage else None
-    now, path = new.present.told, new.present.path
-    after = now.stage if now.stage != path.stage else None
-    if before == after:
+    asset, told = new.present.asset, new.present.told
+    before = old.told if old is not None and _by_time(old) else None
+    if not _by_time(new.present):
+        return forgotten(old, told.stage, new.present.at) if old is not None else []
+    if before is not None and before.stage == told.stage:
         return []
-    body: dict[str, Any] = {"stage": now.stage, "was": before or path.stage, "p": now.p}
-    if after is None:
-        body["withdrawn"] = True
-        return [Entry(new.present.asset, STAGE_CORRECTED, BY_TIME, new.present.at, body)]
-    why = explained_at(new.standing, *setting, new.present.at, after)
-    class_ = setting.case.asset.class_
-    body |= {"chain": new.standing.chain, "class": class_, "why": of_explained(why)}
-    return [Entry(new.present.asset, STAGE_CHANGED, BY_TIME, now.since, body)]
+    was = before.stage if before is not None else new.present.path.stage
+    why = explained_at(new.standing, *setting, new.present.at, told.stage)
+    chain, class_ = new.standing.chain, setting.case.asset.class_
+    body = {"stage": told.stage, "was": was, "p": told.p}
+    reason = {"chain": chain, "class": class_, "why": of_explained(why)}
+    return [Entry(asset, STAGE_CHANGED, BY_TIME, told.since, body | reason)]
+
+
+def forgotten(old: Present, stage: str | None = None, at: int | None = None) -> list[Entry]:
+    """What the journal says where time alone has told a stage, and no longer does."""
+    if not _by_time(old):
+        return []
+    body = {"stage": stage, "was": old.told.stage, "withdrawn": True}
+    return [Entry(old.asset, STAGE_CORRECTED, BY_TIME, old.at if at is None else at, body)]
+
+
+def _by_time(told: Present) -> bool:
+    """Whether time alone tells another stage than the observations do."""
+    return told.told.stage != told.path.stage
 
 
 def of_explained(why: Explained) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tracker.chain import Array, Chain
+from tracker.chain import TICK_MS, Array, Chain
 from tracker.evidence import Profile
 from tracker.fold import Belief
 from tracker.inference import Setting
@@ -47,7 +47,7 @@ def present(
     standing, chain = known(belief), setting.evidence.chain
     at = max(now - behind, belief.at)
     stages = chain.by_stage(predicted(standing, setting.case, setting.evidence, at))
-    told = told_next(standing, before, stages, chain, at)
+    told = told_at(standing, setting, _held(standing, before), belief.at, at)
     p = float(stages[0, chain.number[told.stage]] if told.stage else stages.max())
     made = Present(
         belief.asset,
@@ -79,10 +79,35 @@ def told_next(
     standing: Standing, before: Present | None, stages: Array, chain: Chain, at: int
 ) -> Told:
     """What is told where stages have these probabilities (one row), after what was told."""
-    told = standing.told
-    if before is not None and before.path == standing.told:
-        told = before.told
-    return tell(told, stages, chain, at)
+    return tell(_held(standing, before), stages, chain, at)
+
+
+def _held(standing: Standing, before: Present | None) -> Told:
+    """What is told until something else is."""
+    return before.told if before is not None and before.path == standing.told else standing.told
+
+
+def told_at(standing: Standing, setting: Setting, held: Told, since: int, at: int) -> Told:
+    """What is told at a time, where something was `held` at `since`, the last observation. What
+    time alone tells is told since it has become true, not since somebody looked: that is found by
+    halving."""
+    (case, evidence), chain = setting, setting.evidence.chain
+
+    def told(tick: int) -> Told:
+        q = chain.by_stage(predicted(standing, case, evidence, tick * TICK_MS))
+        return tell(held, q, chain, tick * TICK_MS)
+
+    before, tick = since // TICK_MS, at // TICK_MS
+    found = told(tick)
+    if found is held:
+        return held
+    while tick - before > 1:
+        middle = (before + tick) // 2
+        if told(middle).stage == found.stage:
+            tick = middle
+        else:
+            before = middle
+    return found._replace(since=max(tick * TICK_MS, since))
 
 
 def known(belief: Belief) -> Standing:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from tracker.fold import Belief, Entry, Place, fold, follows
 from tracker.inference import Setting
 from tracker.model import Fact, Observation
-from tracker.news import Told, news, told_by_time
+from tracker.news import Told, forgotten, news, told_by_time
 from tracker.ports import Line, Reader, Writer
 from tracker.present import Now, present, unseen
 from tracker.stage import Transition
@@ -217,6 +217,8 @@ def _replace(
     old_told = tx.transitions(asset, since, until)
     class_ = setting.case.asset.class_
     if again.belief is None:
+        told_last = tx.presents([asset]).get(asset)
+        _write(tx, forgotten(told_last) if told_last is not None else [], recorded)
         tx.drop_belief(asset)
         if old is not None:
             _write(tx, news(Told(old, old_visits, old_told), Told(None, (), ()), class_), recorded)

@@ -15,15 +15,15 @@ from tracker.course import Sample, course
 from tracker.evidence import Roles
 from tracker.explain import Explanation, explanation, happened
 from tracker.explain import Told as Explaining
-from tracker.fold import Belief
+from tracker.fold import Belief, Entry
 from tracker.inference import Setting
 from tracker.layout import Layout
 from tracker.model import Observation
-from tracker.news import STAGE_CORRECTED
+from tracker.news import BY_TIME, STAGE_CORRECTED
 from tracker.ports import Crowd, Line, Reader
-from tracker.present import known, present
+from tracker.present import known, present, told_at
 from tracker.refold import whole
-from tracker.stage import Standing, Told, Transition, begin, explained_at, predicted, tell
+from tracker.stage import Standing, Told, Transition, begin, explained_at, predicted
 from tracker.whereabouts import Moment
 
 FACT, STAGE = 0, 1  # the order of what happened at one moment; a correction stands behind them
@@ -81,8 +81,7 @@ def stage_of(reader: Reader, asset: str, now: int, as_of: int | None = None) -> 
     else:
         first = Told(None, known(belief).told.since, 0.0)
         recorded, why = _told_then(reader.stage_lines(asset, as_of=as_of), first)
-        q = _stages(known(belief), setting, at)
-        told = _moved(recorded, q, setting.evidence.chain, at)
+        told = _moved(recorded, belief, setting, at)
         why = why if told.since == recorded.since else None
     return _status(belief, setting, told, why, at)
 
@@ -144,18 +143,21 @@ def _told_then(lines: Sequence[Line], first: Told) -> tuple[Told, Explained | No
     if not standing:
         return first, None
     last = max(standing, key=lambda entry: (entry.at, entry.about))
-    why = last.body["why"]
-    reasons = [Reason(**reason) for reason in why["reasons"]]
-    told = Told(last.body["stage"], last.at, last.body["p"])
-    return told, Explained(**{**why, "reasons": reasons})
+    return Told(last.body["stage"], last.at, last.body["p"]), _why(last)
 
 
-def _moved(told: Told, q: Array, chain: Chain, at: int) -> Told:
+def _why(entry: Entry) -> Explained:
+    """The reason that a line of the journal gives."""
+    why = entry.body["why"]
+    return Explained(**why | {"reasons": [Reason(**reason) for reason in why["reasons"]]})
+
+
+def _moved(told: Told, belief: Belief, setting: Setting, at: int) -> Told:
     """What time alone has made of what was told. A stage that the process of then did not know
     is none."""
-    if told.stage is not None and told.stage not in chain.number:
+    if told.stage is not None and told.stage not in setting.evidence.chain.number:
         told = Told(None, told.since, told.p)
-    return tell(told, q, chain, at)
+    return told_at(known(belief), setting, told, max(told.since, belief.at), at)
 
 
 def _p(told: Told, q: Array, chain: Chain) -> float:
@@ -198,11 +200,21 @@ def timeline(
     told = reader.transitions(asset, before)
     found += [Happened(one.at, one.key, STAGE, one) for one in told]
     for line in reader.stage_lines(asset, moment.at if moment is not None else None):
+        at, about = line.entry.at, line.entry.about
         if line.entry.kind == STAGE_CORRECTED:
-            key = line.entry.about.rpartition(" ")[2]
-            found.append(Happened(line.entry.at, key, STAGE + line.number, line))
+            key = about.rpartition(" ")[2]
+            found.append(Happened(at, key, STAGE + line.number, line))
+        elif about == BY_TIME:
+            found.append(Happened(at, BY_TIME, STAGE + line.number, _told_by_time(line.entry)))
     found.sort(key=lambda one: one[:3])
     return [one for one in found if after is None or one[:3] > after][:limit]
+
+
+def _told_by_time(entry: Entry) -> Transition:
+    """What time alone has told, as a line of the journal has it."""
+    body = entry.body
+    told = (body["stage"], body["was"], body["p"], body["chain"])
+    return Transition(entry.at, BY_TIME, *told, _why(entry))
 
 
 class Writing(NamedTuple):

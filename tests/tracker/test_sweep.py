@@ -6,12 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.sweeping import Sweep
+from tracker.arrange import arrange
 from tracker.chain import Chain
 from tracker.clocks import ReplayClock
 from tracker.facts import fact_of, state
 from tracker.filter import Powers, predict_each
+from tracker.model import Asset
 from tracker.news import BY_TIME
+from tracker.places import Reader, Site, Zone
 from tracker.process import shipped
+from tracker.registry import bind_tag, register_asset
+from tracker.stage import Transition
+from tracker.stages import stage_of, timeline
 from tracker.stores.postgresql import PostgresqlStore
 from tracker.stores.sqlite import SqliteStore
 from tracker.sweep import predicted
@@ -94,6 +100,36 @@ def test_time_alone_tells_a_stage_and_what_comes_takes_it_back(dispatched, make)
     assert told(dispatched).stage != "lost"
     assert lines(dispatched)[-1][0] == "stage.corrected"
     assert dispatched.ask(verify).sound
+
+
+def test_a_stage_is_told_since_it_is_true_and_not_since_somebody_looked(dispatched, make):
+    for days in range(1, 80):
+        sweep(dispatched, make.NOW + 24 * days * HOUR)
+    often = told(dispatched)
+    first = next(day for day in range(1, 80) if make.NOW + 24 * day * HOUR >= often.since)
+    told_by_time = [one.what for one in dispatched.ask(timeline, "A1", None, 100)]
+    assert often.stage in [one.stage for one in told_by_time if isinstance(one, Transition)]
+    assert make.NOW + 24 * (first - 1) * HOUR < often.since
+    status = dispatched.ask(stage_of, "A1", make.NOW + 24 * 80 * HOUR)
+    assert (status.told.stage, status.told.since) == (often.stage, often.since)
+    late = dispatched.ask(stage_of, "A1", make.NOW, make.NOW + 24 * 80 * HOUR)
+    assert (late.told.stage, late.told.since) == (often.stage, often.since)
+
+
+def test_that_nothing_is_certain_any_more_stands_in_the_journal(db, make):
+    db.register("rdr-1")
+    with db.store.writing() as tx:
+        register_asset(tx, Asset("A1", "pallet", initial_stage="return_transit"))
+        bind_tag(tx, "A1", make.TAG)
+        arrange(tx, Site(id="depot", kind="depot"))
+        arrange(tx, Zone(id="dock", site="depot", stage="received"))
+        arrange(tx, Reader(device="rdr-1", zone="dock", cycle_s=1800))
+    reads = [make.read(make.NOW - n * HOUR // 2) for n in range(3)]
+    db.record(make.message(*reads, device="rdr-1"))
+    assert told(db).stage == "received"
+    for hours in range(1, 72):
+        sweep(db, make.NOW + hours * HOUR)
+    assert ("stage.changed", None) in lines(db)
 
 
 def test_what_is_taken_back_of_several_at_once_names_a_line_of_each(dispatched, lost, make):
