@@ -86,7 +86,7 @@ class SmootherTrial(_Plain):
             stages = setting.evidence.chain.stages
             rows = sorted(self._rows_of[asset], key=lambda row: (row.at, row.key))
             since = min([spans[0].since, *(row.at for row in rows[:1])])
-            for at, q in smoothed(rows, setting, since, spans[-1].until):
+            for at, q, *_ in smoothed(rows, setting, since, spans[-1].until):
                 best = int(q[0].argmax())
                 told = Told(stages[best], at, float(q[0, best]))
                 self.show(asset, at, told, (at, LINE, self.numbers[asset], 0), corrected=False)

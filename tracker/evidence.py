@@ -174,6 +174,8 @@ class Evidence:
         self._zones: dict[tuple[str, int, frozenset[str]], list[Watch]] = {}
         self._watching: dict[Roles, tuple[str, ...]] = {}
         self._reads: dict[Any, tuple[Array, Array]] = {}
+        self._lying: dict[Any, tuple[Array, Array]] = {}
+        self._looks: dict[tuple[str, int], Rfid] = {}
         self._located: dict[Any, Array] = {}
         self._fixes = np.array([[state.fix for state in chain.states]])
         self._moving = np.array([[state.moving for state in chain.states]])
@@ -312,12 +314,25 @@ class Evidence:
         if watch.portal:
             passage = self._passage(own, watch, roles)
             return roles, Mark(passage, "passage", zone.id), watch
-        rfid = self.chain.process.rfid
+        own_f, stray_f = self.looks_like(row, what)
+        likelihood = own * own_f + stray * stray_f + ASTRAY_PER_H * max(own_f, stray_f)
+        return roles, Mark(likelihood[None, :], "read", zone.id), watch
+
+    def looks_like(self, row: Observation, what: Read) -> tuple[float, float]:
+        """How likely a read looks as it does, of a tag of the reader's own zone, and astray."""
+        rfid = self.looks(row.device, row.at)
         as_own, as_stray = _density(what, rfid.own), _density(what, rfid.stray)
         own_f = (1 - MIXED) * as_own + MIXED * as_stray
         stray_f = (1 - MIXED) * as_stray + MIXED * as_own
-        likelihood = own * own_f + stray * stray_f + ASTRAY_PER_H * max(own_f, stray_f)
-        return roles, Mark(likelihood[None, :], "read", zone.id), watch
+        return own_f, stray_f
+
+    def looks(self, device: str, at: int) -> Rfid:
+        """How a reader's reads look: by its own figures, else by the process's."""
+        key = (device, self.layout.epoch(at))
+        if key not in self._looks:
+            reader, rfid = self.layout.reader(device, at), self.chain.process.rfid
+            self._looks[key] = rfid if reader is None else _looks(reader, rfid)
+        return self._looks[key]
 
     def _of_zone(
         self, watch: Watch, roles: Roles, at: int, role: str | None = None
@@ -325,31 +340,41 @@ class Evidence:
         """How often each state makes a mark in a zone, per hour: of its own, and astray."""
         key = (watch.zone.id, roles, self.layout.epoch(at), role)
         if key not in self._reads:
-            zones = {site: self.layout.zones_at(site, at) for site in set(roles) if site}
-            own, stray = np.zeros((2, len(self.chain.states)))
-            for n, state in enumerate(self.chain.states):
-                own[n], stray[n] = self._of_state(state, watch, roles, zones)
-            self._reads[key] = own, stray
+            if watch.portal:
+                passing = [self._passing(state, watch, roles) for state in self.chain.states]
+                self._reads[key] = np.array(passing), np.zeros(len(passing))
+            else:
+                own, beside = self.lying(watch, roles, at)
+                self._reads[key] = own * watch.own, beside * watch.stray
         return self._reads[key]
+
+    def lying(self, watch: Watch, roles: Roles, at: int) -> tuple[Array, Array]:
+        """What share of an asset in each state lies in a zone, and in zones beside it."""
+        key = (watch.zone.id, roles, self.layout.epoch(at))
+        if key not in self._lying:
+            zones = {site: self.layout.zones_at(site, at) for site in set(roles) if site}
+            own, beside = np.zeros((2, len(self.chain.states)))
+            for n, state in enumerate(self.chain.states):
+                own[n], beside[n] = self._of_state(state, watch, roles, zones)
+            self._lying[key] = own, beside
+        return self._lying[key]
 
     def _of_state(
         self, state: State, watch: Watch, roles: Roles, zones: dict[str, list[Zone]]
     ) -> tuple[float, float]:
         site = getattr(roles, state.at, None) if state.at in ROLES else None
+        if watch.zone.stage not in self.chain.number:
+            return (1.0, 0.0) if site == watch.zone.site else (0.0, 0.0)
         here = [
             zone
             for zone in zones.get(site or "", ())
             if zone.stage == self.chain.stages[state.stage]
         ]
-        if watch.portal:
-            return self._passing(state, watch, site), 0.0
-        if watch.zone.stage not in self.chain.number:
-            return (watch.own, 0.0) if site == watch.zone.site else (0.0, 0.0)
         if not here:
             return 0.0, 0.0
         own = sum(zone.id == watch.zone.id for zone in here) / len(here)
         beside = sum(_adjacent(zone, watch.zone) for zone in here) / len(here)
-        return own * watch.own, beside * watch.stray
+        return own, beside
 
     def _passage(self, passes: Array, watch: Watch, roles: Roles) -> Array:
         """How often each state passes a portal on its way to each other one, or stays what it is.
@@ -387,8 +412,9 @@ class Evidence:
         crossing: NDArray[np.bool_] = inside[:, None] != inside[None, :]
         return crossing
 
-    def _passing(self, state: State, watch: Watch, site: str | None) -> float:
+    def _passing(self, state: State, watch: Watch, roles: Roles) -> float:
         """How often a state passes a portal, per hour."""
+        site = getattr(roles, state.at, None) if state.at in ROLES else None
         process = self.chain.process
         stage = self.chain.stages[state.stage]
         if watch.zone.stage not in self.chain.number:
@@ -499,6 +525,18 @@ def _watch(zone: Zone, readers: Sequence[Reader]) -> Watch | None:
     stray = max(strays) * per_h / max(1, len(set(zone.adjacent) - {zone.id}))
     own = max(1 - missed, 1e-3) * per_h
     return Watch(zone, cycle, own, stray, bool(stated), not cycling, missed)
+
+
+def _looks(reader: Reader, rfid: Rfid) -> Rfid:
+    """The figures of a process, but for those that a reader has of its own."""
+    own = {"rssi": reader.rssi, "count": reader.count}
+    stray = {"rssi": reader.stray_rssi, "count": reader.stray_count}
+    given = [{k: v for k, v in one.items() if v is not None} for one in (own, stray)]
+    if not any(given):
+        return rfid
+    return Rfid(
+        own=rfid.own.model_copy(update=given[0]), stray=rfid.stray.model_copy(update=given[1])
+    )
 
 
 def _adjacent(one: Zone, other: Zone) -> bool:

@@ -144,6 +144,10 @@ class Layout:
         zones = self._in_site.get(site, ())
         return {device for zone in zones for device in self._on_zone.get(zone, ())}
 
+    def reader(self, device: str, at: int) -> Reader | None:
+        """A reader at a time."""
+        return _at(self._readers.get(device, ()), at)
+
     def is_fenced(self, kind: str, at: int) -> bool:
         """Whether any site of a kind has a known extent at a time."""
         grounds = (ground for grounds in self._grounds.values() for ground in grounds)
@@ -165,7 +169,7 @@ class Layout:
 
     def zone_of_read(self, device: str, antenna: int | None, at: int) -> str | None:
         """The zone where a reader's antenna saw a tag."""
-        reader = _at(self._readers.get(device, ()), at)
+        reader = self.reader(device, at)
         return reader.zone_of(antenna) if reader is not None else None
 
     def site_of_zone(self, zone: str | None, at: int) -> str | None:
@@ -181,7 +185,7 @@ class Layout:
             return Standpoint(what.lat, what.lon, what.acc)
         if not isinstance(what, Read):
             return None
-        reader = _at(self._readers.get(observation.device, ()), observation.at)
+        reader = self.reader(observation.device, observation.at)
         if reader is None:
             return None
         if reader.place is not None:
@@ -195,7 +199,7 @@ class Layout:
 
     def site_of_read(self, device: str, antenna: int | None, at: int) -> str | None:
         """The site where a reader saw a tag: its zone's, else the one around where it stands."""
-        reader = _at(self._readers.get(device, ()), at)
+        reader = self.reader(device, at)
         if reader is None:
             return None
         zone = reader.zone_of(antenna)

@@ -48,6 +48,11 @@ Lat = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
 LonLat = tuple[Lon, Lat]
 Metres = Annotated[float, Field(gt=0, le=RADIUS_AT_MOST_M, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Strength = tuple[
+    Annotated[float, Field(ge=-200, le=100, allow_inf_nan=False)],
+    Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)],
+]
+Answers = Annotated[float, Field(ge=1, le=1e6, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(gt=0, le=366 * 86_400, allow_inf_nan=False)]
 PlaceId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,128}$", examples=["depot"])]
 DeviceId = Annotated[str, AfterValidator(_device_id), Field(examples=["rdr-1"])]
@@ -154,6 +159,27 @@ class Reader(Value):
         default=None,
         description="Probability per inventory of reading a tag of an adjacent zone.",
         examples=[0.1],
+    )
+    rssi: Strength | None = Field(
+        default=None,
+        description="Signal strength of tags of its own zone: mean and deviation, dBm; null: "
+        "the process's.",
+        examples=[[-55, 6]],
+    )
+    count: Answers | None = Field(
+        default=None,
+        description="Mean number of answers of a tag of its own zone in a read.",
+        examples=[6],
+    )
+    stray_rssi: Strength | None = Field(
+        default=None,
+        description="Signal strength of tags of an adjacent zone.",
+        examples=[[-67, 6]],
+    )
+    stray_count: Answers | None = Field(
+        default=None,
+        description="Mean number of answers of a tag of an adjacent zone.",
+        examples=[1],
     )
 
     @model_validator(mode="after")

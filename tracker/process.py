@@ -178,8 +178,6 @@ def _wording(error: ErrorDetails) -> str:
     """What is wrong, where a process means something else than a world file."""
     if error["type"] == "string_pattern_mismatch":
         return f"{error['input']!r:.60} is no name: a-z first, then a-z, 0-9 and _, at most 64"
-    if "rssi" in error["loc"] and error["type"] in ("missing", "too_long", "tuple_type"):
-        return "give a mean and a deviation, dBm: [-55, 6]"
     return wording(error, _KEYS)
 
 

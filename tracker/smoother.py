@@ -15,19 +15,23 @@ from typing import NamedTuple
 import numpy as np
 
 from tracker.chain import TICK_MS, Array
+from tracker.evidence import Roles
 from tracker.filter import scaled, turn, update
 from tracker.inference import Setting
 from tracker.model import Observation
-from tracker.stage import Move, Went, begin, moves_until, traced
+from tracker.stage import Move, Standing, Went, begin, moves_until, traced
 
 STRIDE = 180  # ticks: half an hour; what changes in between is told at its end
 
 
 class Smoothed(NamedTuple):
-    """From an event time on, these are the probabilities of stages (one row)."""
+    """From an event time on, these are the probabilities of stages and of states (one row each),
+    and the asset's sites."""
 
     at: int
     stages: Array
+    states: Array
+    roles: Roles
 
 
 def smoothed(
@@ -42,9 +46,11 @@ def smoothed(
     >>> [point.at // 60_000 for point in points]
     [0, 30, 60, 90, 120]
     """
-    moves = list(_strides(_moves(history, setting, since, until)))
+    start = begin(setting.evidence, setting.case, since)
+    taken = list(_strides(_moves(start, history, setting, until)))
+    moves, roles = [move for move, _ in taken], [start.roles, *(after for _, after in taken)]
     chain = setting.evidence.chain
-    believed = [begin(setting.evidence, setting.case, since).row()]
+    believed = [start.row()]
     ticks = [since // TICK_MS]
     for move in moves:
         believed.append(_after(believed[-1], move))
@@ -53,34 +59,38 @@ def smoothed(
     points = list[Smoothed]()
     for n in range(len(moves), -1, -1):
         if n == len(moves) or ticks[n] != ticks[n + 1]:  # else more is known at that moment
-            q = chain.by_stage(scaled(believed[n] * ahead))
-            points.append(Smoothed(ticks[n] * TICK_MS, q))
+            p = scaled(believed[n] * ahead)
+            points.append(Smoothed(ticks[n] * TICK_MS, chain.by_stage(p), p, roles[n]))
         if n > 0:
             ahead = _before(ahead, moves[n - 1])
     return points[::-1]
 
 
+Step = tuple[Move, Roles]
+"""A move, and the asset's sites after it."""
+
+
 def _moves(
-    history: Iterable[Observation], setting: Setting, since: int, until: int
-) -> Iterator[Move]:
+    known: Standing, history: Iterable[Observation], setting: Setting, until: int
+) -> Iterator[Step]:
     case, evidence = setting
-    known = begin(evidence, case, since)
     for row in history:
+        before = known.roles
         known, moves = traced(known, row, case, evidence)
-        yield from moves
-    yield from moves_until(known, case, evidence, until)
+        yield from ((m, before if isinstance(m, Went) else known.roles) for m in moves)
+    yield from ((move, known.roles) for move in moves_until(known, case, evidence, until))
 
 
-def _strides(moves: Iterable[Move]) -> Iterator[Move]:
+def _strides(steps: Iterable[Step]) -> Iterator[Step]:
     """The same moves, none longer than a stride."""
-    for move in moves:
+    for move, roles in steps:
         if isinstance(move, Went):
             whole, rest = divmod(move.ticks, STRIDE)
-            yield from [Went(STRIDE, move.profile)] * whole
+            yield from [(Went(STRIDE, move.profile), roles)] * whole
             if rest:
-                yield Went(rest, move.profile)
+                yield Went(rest, move.profile), roles
         else:
-            yield move
+            yield move, roles
 
 
 def _after(p: Array, move: Move) -> Array:

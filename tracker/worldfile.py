@@ -30,6 +30,8 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?P<broken>\.[0-9]+)?(?P<power>[eE][-+]?[0-9]+)?")
 POSITION = "a position is longitude, latitude"
+STRENGTH = "give a mean and a deviation, dBm: [-55, 6]"
+_NOT_TWO = ("missing", "too_long", "tuple_type")
 _WANTED = {
     "model_type": "keys with values are wanted here",
     "dict_type": "keys with values are wanted here",
@@ -126,6 +128,8 @@ def wording(error: ErrorDetails, keys: Names) -> str:
     """What is wrong, in the words of a file rather than of Python. `keys` may be meant by one
     that is unknown."""
     kind, given, name = error["type"], error["input"], [None, *error["loc"]][-1]
+    if kind in _NOT_TWO and {"rssi", "stray_rssi"} & {*error["loc"]}:
+        return STRENGTH
     if kind == "missing":
         return POSITION if isinstance(name, int) else f"`{name}` is missing"
     if kind == "extra_forbidden":

@@ -173,6 +173,21 @@ def test_a_reader_that_begins_elsewhere_does_not_change_how_it_tells_of_itself()
 # Reads
 
 
+def test_a_reader_with_figures_of_its_own_is_read_by_them(read_in):
+    """Where a weak read is what a reader's own zone gives, it tells more of that zone, and of
+    nothing else; the other readers are read as before."""
+    weak = READERS[0].model_copy(update={"rssi": (-70.0, 4.0), "stray_rssi": (-85.0, 4.0)})
+    assert weak.device == "r-in"
+    own, stated = evidence_of(layout_of(*SITES, *ZONES, weak, *READERS[1:])), evidence_of()
+
+    def odds(evidence, **read):
+        told = by_stage(evidence, read_in(evidence, -70.0, None, **read)[1].likelihood[0])
+        return told["inspection"] / told["repair"]
+
+    assert odds(own) > 5 * odds(stated)
+    assert odds(own, device="r-fix") == odds(stated, device="r-fix")
+
+
 def test_a_read_speaks_for_the_stage_of_its_zone(read_in):
     evidence = evidence_of()
     roles, mark, watch = read_in(evidence)

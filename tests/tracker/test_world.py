@@ -193,6 +193,12 @@ REFUSED = {
     "retour: 1\n\x00": "line 2: a character that no text has: '\\x00'",
     "retour: 1\n\ud800": "line 2: a character that no text has: '\\ud800'",
     # values
+    "readers:\n  - {device: r, rssi: [-55]}": (
+        "line 2: readers[0].rssi: give a mean and a deviation, dBm: [-55, 6]"
+    ),
+    "readers:\n  - {device: r, stray_rssi: -55}": (
+        "line 2: readers[0].stray_rssi: give a mean and a deviation, dBm: [-55, 6]"
+    ),
     "sites:\n  - name: Depot": "line 2: sites[0]: `id` is missing",
     "sites:\n  - id: a b": (
         "line 2: sites[0].id: 'a b' is no id: 1 to 128 letters, digits and the characters . _ : -"
@@ -396,6 +402,7 @@ WORDS = st.text(
 )
 SHARES = st.none() | st.floats(0, 1)
 SECONDS = st.none() | st.floats(0.001, 1e6)
+STRENGTHS = st.none() | st.tuples(st.floats(-120, 0), st.floats(0.1, 20))
 ATTRIBUTES = st.one_of(
     TEXT,
     st.booleans(),
@@ -453,7 +460,14 @@ def worlds(draw):
             else Standing(lat=draw(st.floats(-90, 90)), lon=draw(st.floats(-180, 180)))
         )
         return Reader(
-            device=id, antennas=antennas, place=place, miss=draw(SHARES), cycle_s=draw(SECONDS)
+            device=id,
+            antennas=antennas,
+            place=place,
+            miss=draw(SHARES),
+            cycle_s=draw(SECONDS),
+            rssi=draw(STRENGTHS),
+            stray_rssi=draw(STRENGTHS),
+            count=draw(st.none() | st.floats(1, 1e3)),
         )
 
     def asset(id):

@@ -43,7 +43,7 @@ def rule(known: Rule | None, row: Observation, setting: Setting) -> Rule:
     if isinstance(row.what, Fact):
         return Rule(stage)
     if isinstance(row.what, Read):
-        weight = looks_own(row.what, setting.evidence.chain.process.rfid)
+        weight = looks_own(row.what, setting.evidence.looks(row.device, row.at))
         return _voted(known, Vote(row.at, stage, weight))
     return _fenced(known, stage, row.at)
 
