@@ -43,6 +43,7 @@ INDEX = {
     "export": Entry(SET_UP, "world:export_command", "Write what is registered as a world file."),
     "process": Entry(SET_UP, "processes:group", "Processes: the stages that assets pass through."),
     "refold": Entry(SET_UP, "processes:refold_command", "Fold again what a change has touched."),
+    "calibrate": Entry(SET_UP, "calibrate:calibrate_command", "Estimate devices' figures anew."),
     "asset": Entry(SET_UP, "assets:group", "Assets, and what tells about them."),
     "fact": Entry(SET_UP, "stages:fact", "State what somebody knows of an asset."),
     "device": Entry(SET_UP, "devices:group", "Devices: trackers and readers."),

@@ -169,7 +169,7 @@ def _one_by_one(
 ) -> list[Judged]:
     sizes = [one.size for one in given]
     for n, (trial, one) in enumerate(zip(trials, given, strict=True)):
-        for read in _run(trial, one, process):
+        for read in run(trial, one.files.world, one.files.messages, process):
             progress(sum(sizes[:n]) + read, sum(sizes))
     return [Judged.of(trial) for trial in trials]
 
@@ -191,12 +191,12 @@ def _side_by_side(
 
 
 def _whole(trial: Trial, given: Given, process: Process | None) -> Judged:
-    for _ in _run(trial, given, process):
+    for _ in run(trial, given.files.world, given.files.messages, process):
         pass
     return Judged.of(trial)
 
 
-def _run(trial: Trial, given: Given, process: Process | None) -> Iterator[int]:
+def run(trial: Trial, world: Path, messages: Path, process: Process | None) -> Iterator[int]:
     """Put a trial through the messages of a world, in a database of its own; yields how much
     of them it has read (bytes)."""
     with ExitStack() as stack:
@@ -204,8 +204,8 @@ def _run(trial: Trial, given: Given, process: Process | None) -> Iterator[int]:
         store = SqliteStore(Path(folder) / "retour.db")
         stack.callback(store.close)
         with store.writing() as tx:
-            trial.arrange(tx, read_world_file(given.files.world), process)
-        for lines in _chunks(read_messages(given.files.messages)):
+            trial.arrange(tx, read_world_file(world), process)
+        for lines in _chunks(read_messages(messages)):
             with store.writing() as tx:
                 trial.run(tx, lines)
             yield lines[-1].end

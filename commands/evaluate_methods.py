@@ -24,7 +24,7 @@ Step = Callable[[Any, Observation, Setting], Any]
 RULES: Mapping[str, Step] = {"last-zone": last_zone, "debounced": debounced, "rule": rule}
 
 
-class _Plain(Trial):
+class PlainTrial(Trial):
     """A run without a record of beliefs: each new observation is taken for its assets."""
 
     def run(self, tx: Writer, lines: Sequence[Line]) -> None:
@@ -54,7 +54,7 @@ class _Plain(Trial):
         return [] if known else [(row, [fact.asset])]
 
 
-class RuleTrial(_Plain):
+class RuleTrial(PlainTrial):
     """The run of a simple rule, which tells something where something comes, and is as sure as
     can be."""
 
@@ -70,7 +70,7 @@ class RuleTrial(_Plain):
         self.show(asset, order[0], Told(known.told, order[0], 1.0), order, corrected=False)
 
 
-class SmootherTrial(_Plain):
+class SmootherTrial(PlainTrial):
     """The run of the smoother, which tells what it does at the time of the event."""
 
     def __init__(self, truth: Mapping[str, Sequence[Span]], timeline: BinaryIO | None) -> None:

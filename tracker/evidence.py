@@ -522,9 +522,14 @@ def _watch(zone: Zone, readers: Sequence[Reader]) -> Watch | None:
     cycle = min(stated, default=CYCLE_S)
     strays = [STRAY if reader.stray is None else reader.stray for reader in best]
     per_h = HOUR_S / cycle
-    stray = max(strays) * per_h / max(1, len(set(zone.adjacent) - {zone.id}))
+    stray = max(strays) * per_h / spread(zone)
     own = max(1 - missed, 1e-3) * per_h
     return Watch(zone, cycle, own, stray, bool(stated), not cycling, missed)
+
+
+def spread(zone: Zone) -> int:
+    """Over how many zones beside it a zone's stray reads are spread."""
+    return max(1, len(set(zone.adjacent) - {zone.id}))
 
 
 def _looks(reader: Reader, rfid: Rfid) -> Rfid:
