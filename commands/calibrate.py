@@ -75,6 +75,8 @@ def calibrate_command(
     Example: retour calibrate --from 2026-01-05 --write
     """
     period(from_, to)
+    if since is not None and not write:
+        raise UserError("--since says from when what is stored shall hold: add --write")
     if world is None and messages is None:
         if out_file is not None or process is not None:
             raise UserError("--out and --process go with --world and --messages")
@@ -82,8 +84,8 @@ def calibrate_command(
         return
     if world is None or messages is None:
         raise UserError("give --world and --messages")
-    if write or since is not None:
-        raise UserError("--write and --since are of the database: with --world give --out FILE")
+    if write:
+        raise UserError("--write is of the database: with --world give --out FILE")
     files = Files(world, messages, process)
     gathered = files.gathered()
     found = _estimated(gathered.ground, lambda: gathered.pasts, from_, to, device or [])

@@ -153,6 +153,7 @@ def test_from_files_to_a_world_file(run, folder, tmp_path):
         ("--world", "w.yaml"),
         ("--out", "o.yaml"),
         ("--process", "p.yaml"),
+        ("--since", "2026-01-01"),
         ("--world", "w.yaml", "--messages", "m.jsonl", "--write"),
         ("--from", "2026-02-01", "--to", "2026-01-01"),
         ("--device", "nobody"),

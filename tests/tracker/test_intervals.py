@@ -36,6 +36,11 @@ def test_a_report_that_comes_about_every_hour_is_found_between_outages():
     assert usual(gaps).value == pytest.approx(3_600, rel=0.03)
 
 
+def test_a_few_that_come_sooner_do_not_mislead():
+    gaps = [*inventories(0.8, 100), *[3.0] * 12]
+    assert usual(gaps).value == pytest.approx(900, rel=0.02)
+
+
 @pytest.mark.parametrize("count", [0, 1, 30, 300, 1_000])
 def test_what_comes_by_pure_chance_has_no_cycle(count):
     chances = random.Random(3)
