@@ -21,7 +21,7 @@ from tracker.chain import Array
 WITHIN = 0.15  # gaps that differ by so little are of one sort
 NEARLY = 0.5  # of how many the commonest has
 AT_LEAST = 10  # gaps of that sort, and
-SHARE = 0.18  # of all: of gaps by pure chance (a Poisson process) less are of any one sort
+BY_CHANCE, SIGMAS = 0.11, 4.0  # more than the share that pure chance makes of one sort
 SETTLES = 10
 MULTIPLES, CLOSE, MOST, ENOUGH = 10, 0.1, 0.8, 0.3
 
@@ -47,7 +47,8 @@ def usual(gaps: Iterable[float]) -> Usual | None:
         return None
     alike = _alike(ordered)
     found = _settled(ordered, ordered[np.argmax(alike >= NEARLY * alike.max())])
-    return found if found.of >= max(AT_LEAST, SHARE * len(ordered)) else None
+    chance = BY_CHANCE * len(ordered)  # of a Poisson process: no sort of gaps is more common
+    return found if found.of >= max(AT_LEAST, chance + SIGMAS * sqrt(chance)) else None
 
 
 def cycle(gaps: Iterable[float]) -> Usual | None:
@@ -57,8 +58,6 @@ def cycle(gaps: Iterable[float]) -> Usual | None:
     Usual(value=600.0, sd=0.0, of=10)
     """
     ordered = _ordered(gaps)
-    if (found := usual(ordered)) is not None:
-        return found
     alike, tried = _alike(ordered), 0.0
     for gap in ordered[alike >= AT_LEAST].tolist():
         if gap * (1 - WITHIN) <= tried:
@@ -67,7 +66,7 @@ def cycle(gaps: Iterable[float]) -> Usual | None:
         found = _settled(ordered, gap)
         if found.of >= AT_LEAST and _is_divisor(found.value, ordered):
             return found
-    return None
+    return usual(ordered)
 
 
 def _is_divisor(value: float, gaps: Array) -> bool:
