@@ -1,9 +1,13 @@
-"""`retour demo`: a small world at work, and whether its promise was kept."""
+"""`retour demo`: assets on their way out and back, and whether its promise was kept."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -12,107 +16,133 @@ import typer
 
 from api.app import create_app
 from api.server import serving
+from commands.demo_check import check_promise, check_told
+from commands.demo_watch import Api, Watch
 from commands.keys import make_key
 from commands.process import configure_log, stop_signal
-from commands.show import UserError, show
 from commands.tour import tour
-from commands.visits import BEGINNING
 from firmware_sim.broker import Broker
 from firmware_sim.clock import Clock as FirmwareClock
+from firmware_sim.device import Device
 from firmware_sim.fleet import Fleet
-from firmware_sim.scene import make_scene
-from firmware_sim.watch import Api, watch
+from firmware_sim.world.files import world_text
+from firmware_sim.world.live import Outcome, Scribe, publish
+from firmware_sim.world.scenario import Scenario, read_scenario
+from firmware_sim.world.simulation import Simulation, simulate
 from gateway.decoders import decode_again
-from gateway.running import Parts, embedded_gateway
-from tracker import queries
+from gateway.running import Beside, Parts, embedded_gateway
+from gateway.sweeping import Sweep
+from gateway.worker import Worker
 from tracker.audit import Act
 from tracker.clocks import SystemClock
 from tracker.importer import import_world
-from tracker.ports import Boot, Store
-from tracker.stamps import StampPolicy
+from tracker.stamps import DAY, StampPolicy
 from tracker.stores.sqlite import SqliteStore
-from tracker.verify import verify as audit
 from tracker.world import read_world
 
-DEMO_RATE = 60.0
+DEMO_RATE = 21_600.0  # a day in four seconds
+SCENARIOS = ("demo_pallets.yaml", "demo_containers.yaml")
+STRANGER = "trk-99"
 
 
 def demo(
-    exit: Annotated[bool, typer.Option("--exit", help="End with the scenario.")] = False,
-    seconds: Annotated[int, typer.Option(help="How long the scenario takes.")] = 30,
+    exit: Annotated[bool, typer.Option("--exit", help="End after some seconds.")] = False,
+    seconds: Annotated[int, typer.Option(min=5, help="How many.")] = 48,
 ) -> None:
-    """Show a small world at work: broker, gateway, API, and devices that really publish, an
-    hour of theirs in a minute, and some answers at the end. What it stores is thrown away then.
+    """Show assets on their way out and back: broker, gateway, worker, API, and devices that really
+    publish, a day of theirs in four seconds. In the end some answers, and whether they are true.
+    What it stores is thrown away then.
 
     Example: retour demo --exit
     """
     configure_log("warning")
     stopped = stop_signal()
-    clock = SystemClock(SystemClock().wall(), DEMO_RATE)
-    with tempfile.TemporaryDirectory(prefix="retour-demo-") as folder:
+    # Its clock is that of the wall when it ends: all that it shows has been by then.
+    clock = SystemClock(SystemClock().wall() + 1_000 * seconds, DEMO_RATE)
+    with tempfile.TemporaryDirectory(prefix="retour-demo-") as folder, ExitStack() as last:
         store = SqliteStore(Path(folder) / "retour.db")
+        last.callback(store.close)
         parts = Parts(store, clock, StampPolicy(rate=clock.rate), "retour-demo")
-        with embedded_gateway(parts, on_end=stopped.set) as (url, running):
-            scene = make_scene(Broker.parse(url), FirmwareClock(clock.anchor, clock.rate))
-            import_demo_world(parts)
-            key = make_key(store, clock, "demo", ["read"], None)["key"]
-            app = create_app(store, clock, running.health, parts.policy, decode_again)
-            with serving(app, "127.0.0.1", 0) as api_url, Fleet(scene.devices):
-                introduce(url, api_url, key)
-                watch(Api(api_url, key), scene.assets, stopped, seconds if exit else None)
-                receipted = {(d.device_id, d.boot): d.receipted() for d in scene.devices}
-                with store.reading() as reader:
-                    tour(reader, "depot", "container-1", clock.now())
-                check_receipted(store, receipted)
-                check_visited(store)
-        store.close()
+        worlds = living(clock.now(), seconds if exit else None)
+        register(parts, worlds)
+        with running(parts, stopped) as (mqtt_url, api_url):
+            introduce(
+                mqtt_url, api_url, key := make_key(store, clock, "demo", ["read"], None)["key"]
+            )
+            scribe = Scribe(api_url, make_key(store, clock, "people", ["write"], None)["key"])
+            theirs = FirmwareClock(clock.anchor, clock.rate), Broker.parse(mqtt_url)
+            watch = Watch(Api(api_url, key), clock)
+            with published(worlds, *theirs, scribe, stopped) as outcome:
+                watch.until(outcome.done)
+        now = clock.now()
+        with store.reading() as reader:
+            tour(reader, "depot", now)
+        check_promise(store, outcome.result().receipts)
+        check_told(store, watch.looks, worlds)
 
 
-def import_demo_world(parts: Parts) -> None:
-    """What the demo's world consists of, from the file that ships with it."""
-    text = (files("commands") / "demo_world.yaml").read_bytes()
+def living(now: int, seconds: int | None) -> list[Simulation]:
+    """The worlds of the demo, lived through from now on (epoch ms); they last for some real
+    seconds, or as long as their files say."""
+    start = datetime.fromtimestamp(now / 1_000, UTC)
+    days = None if seconds is None else 1_000 * seconds * DEMO_RATE / DAY
+    return [simulate(scenario.with_(start=start, days=days), nobody) for scenario in scenarios()]
+
+
+def scenarios() -> list[Scenario]:
+    """What the demo shows, from the files that ship with it."""
+    return [read_scenario((files("commands") / name).read_bytes()) for name in SCENARIOS]
+
+
+def register(parts: Parts, worlds: Sequence[Simulation]) -> None:
+    """Register what there is in the worlds; what two of them have in common is the same."""
     act = Act("retour demo", parts.clock.now(), parts.clock.wall())
-    with parts.store.writing() as tx:
-        import_world(tx, read_world(text), parts.policy, act)
+    for world in worlds:
+        with parts.store.writing() as tx:
+            import_world(tx, read_world(world_text(world).encode()), parts.policy, act)
+
+
+@contextmanager
+def running(parts: Parts, stopped: threading.Event) -> Iterator[tuple[str, str]]:
+    """Broker, gateway, worker and API: the URLs of the first and of the last."""
+    with embedded_gateway(parts, on_end=stopped.set) as (mqtt_url, gateway):
+        worker = Worker([Sweep(parts.store, parts.clock)], parts.clock)
+        app = create_app(parts.store, parts.clock, gateway.health, parts.policy, decode_again)
+        with Beside(worker, stopped.set, "worker"), serving(app, "127.0.0.1", 0) as api_url:
+            yield mqtt_url, api_url
 
 
 def introduce(mqtt_url: str, api_url: str, key: str) -> None:
+    """Say where one can ask."""
     print(  # noqa: T201  not through rich: it would break the lines that people copy
-        f"Devices publish to {mqtt_url}. Ask where things are:\n\n"
-        f"  curl -H 'Authorization: Bearer {key}' {api_url}/v1/assets/container-1/location\n"
-        f"  curl -H 'Authorization: Bearer {key}' {api_url}/v1/assets/pallet-1/track\n",
+        f"Devices publish to {mqtt_url}, a day in four seconds. Ask where assets are, and why:\n\n"
+        f"  curl -H 'Authorization: Bearer {key}' {api_url}/v1/assets/pallet-1/stage\n"
+        f"  curl -H 'Authorization: Bearer {key}' {api_url}/v1/stages\n",
         flush=True,
     )
 
 
-def check_receipted(store: Store, receipted: Mapping[Boot, Sequence[tuple[int, int]]]) -> None:
-    """Compare what devices have receipts for with what is stored, and audit the database.
-    UserError where the promise is broken."""
-    with store.reading() as reader:
-        kept = {boot: set(numbers) for boot, numbers in reader.kept()}
-        report = audit(reader)
-    numbers = {
-        boot: {n for low, high in runs for n in range(low, high + 1)}
-        for boot, runs in receipted.items()
-    }
-    missing = sum(len(own - kept.get(boot, set())) for boot, own in numbers.items())
-    show(
-        {
-            "messages receipted": sum(map(len, numbers.values())),
-            "receipted but missing": missing,
-            "observations stored": report.observations,
-            "beliefs that a refold contradicts": len(report.differences),
-        },
-        as_json=False,
-    )
-    if missing or not report.sound:
-        raise UserError("the promise is broken: please report this")
+@contextmanager
+def published(
+    worlds: Sequence[Simulation],
+    clock: FirmwareClock,
+    broker: Broker,
+    scribe: Scribe,
+    stopped: threading.Event,
+) -> Iterator[Future[Outcome]]:
+    """The worlds' devices publish and their people tell facts, until the worlds end or are
+    stopped; beside them a device that nobody registered, of whose fixes one has lost its point."""
+    stranger = Device(STRANGER, broker, clock)
+    for position in ({"lat": 51.905, "lon": 4.487}, {"lat": 51905, "lon": 4.487}):
+        stranger.report([{"at": clock.now_ms(), "fix": position}])
+    with Fleet([stranger]), ThreadPoolExecutor(1) as pool:
+        task = pool.submit(publish, worlds, clock, broker, scribe, stopped, nobody)
+        try:
+            yield task
+        except BaseException:
+            stopped.set()
+            raise
 
 
-def check_visited(store: Store) -> None:
-    """UserError where nothing was ever inside a site: the demo shows nothing then."""
-    with store.reading() as reader:
-        sites = reader.layout().sites()
-        found = [queries.visits_to(reader, site, None, None, BEGINNING, 1) for site in sites]
-    if not any(found):
-        raise UserError("no asset was ever inside a site: please report this")
+def nobody(done: int, of: int) -> None:
+    """Watches the progress."""

@@ -116,4 +116,4 @@ def run_live(
         write_world(world, folder)
         write_truth(world, folder)
     with progress_bar("Publishing") as progress:
-        return publish(world, clock, broker, scribe, stopped, progress)
+        return publish([world], clock, broker, scribe, stopped, progress).counts()

@@ -52,7 +52,7 @@ def stage(
     if as_json:
         show(stage_row(status), as_json)
     else:
-        _tell(status)
+        tell_stage(status)
 
 
 def stage_row(status: StageStatus) -> dict[str, Any]:
@@ -80,7 +80,8 @@ def _explained(why: Explanation | None) -> dict[str, Any] | None:
     return why._asdict() | {"terms": terms}
 
 
-def _tell(status: StageStatus) -> None:
+def tell_stage(status: StageStatus) -> None:
+    """Print the stage of an asset for people."""
     _print(status.sentence or "nothing has been observed of it yet")
     ranked = sorted(status.stages.items(), key=lambda one: -one[1])
     likely = [(stage_words(name), f"{p:.1%}") for name, p in ranked if p >= LIKELY]
@@ -116,12 +117,15 @@ def stages(
             known_site(reader, site)
         groups = asked.funnel(reader, class_, site)
         stale = reader.stale_count()
-    show_rows([_group(one, now) for one in groups], _group_words, as_json, "no asset was observed")
+    show_rows(
+        [group_row(one, now) for one in groups], group_words, as_json, "no asset was observed"
+    )
     if stale:
         typer.echo(f"{stale} assets wait to be folded again: they may be elsewhere", err=True)
 
 
-def _group(group: Group, now: int) -> dict[str, Any]:
+def group_row(group: Group, now: int) -> dict[str, Any]:
+    """The assets of a stage, as the API counts them."""
     parts = [_part(one, now) for one in group.parts]
     return {"stage": group.stage, **_dwelling(group, now), "parts": parts}
 
@@ -134,7 +138,8 @@ def _dwelling(some: Group | Crowd, now: int) -> dict[str, Any]:
     return {"assets": some.assets, "mean_dwell_s": max(0.0, now - some.since) / 1000}
 
 
-def _group_words(row: Mapping[str, Any]) -> dict[str, Any]:
+def group_words(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The assets of a stage, for people."""
     return {
         "stage": stage_words(row["stage"] or UNKNOWN),
         "assets": row["assets"],
@@ -149,11 +154,11 @@ def timeline(asset: AssetId, as_json: AsJson = False) -> None:
     """
     with about(asset) as (reader, now):
         writing = asked.writing(reader, asset, now)
-        rows = [_entry(one, writing) for one in asked.timeline(reader, asset, None, EVERY)]
-    show_rows(rows, _entry_words, as_json, "nothing is known of it")
+        rows = [entry_row(one, writing) for one in asked.timeline(reader, asset, None, EVERY)]
+    show_rows(rows, entry_words, as_json, "nothing is known of it")
 
 
-def _entry(one: Happened, writing: Writing) -> dict[str, Any]:
+def entry_row(one: Happened, writing: Writing) -> dict[str, Any]:
     """Something on an asset's way."""
     match one.what:
         case Transition(stage=stage, was=was, p=p) as told:
@@ -172,7 +177,8 @@ def _entry(one: Happened, writing: Writing) -> dict[str, Any]:
             return {"what": "fact", "at": iso(one.at), **said}
 
 
-def _entry_words(row: Mapping[str, Any]) -> dict[str, Any]:
+def entry_words(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Something on an asset's way, for people."""
     match row["what"]:
         case "stage":
             details = row["sentence"]

@@ -54,7 +54,7 @@ def populate(scenario: Scenario, places: Places, progress: Progress) -> list[Ass
         id, home = f"{given.id}-{n}", depots[(n - 1) % len(depots)]
         visits = journey(scenario, places, home, random_of(scenario.seed, "asset", n))
         tags = (Tag(_epc(scenario.seed, n)),) if given.tags else ()
-        tracker = f"trk-{n}" if given.trackers else None
+        tracker = f"{given.tracker_id}-{n}" if given.trackers else None
         assets.append(Asset(id, home, tuple(visits), tags, tracker))
         progress(n, given.count)
     return _rebound(scenario, assets) if given.tags else assets

@@ -40,10 +40,15 @@ def write_files(simulation: Simulation, folder: Path, progress: Progress) -> dic
 def write_world(simulation: Simulation, folder: Path) -> None:
     """Write what there is, as a file to import."""
     folder.mkdir(parents=True, exist_ok=True)
-    text = yaml.dump(
+    (folder / WORLD).write_text(world_text(simulation), "utf-8")
+
+
+def world_text(simulation: Simulation) -> str:
+    """What stands in WORLD."""
+    text: str = yaml.dump(
         world(simulation), sort_keys=False, allow_unicode=True, default_flow_style=None, width=100
     )
-    (folder / WORLD).write_text(text, "utf-8")
+    return text
 
 
 def write_truth(simulation: Simulation, folder: Path) -> int:

@@ -1,4 +1,4 @@
-"""A simulated world in which devices really publish, on a clock that may run faster than ours."""
+"""Simulated worlds in which devices really publish, on a clock that may run faster than ours."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
@@ -16,6 +16,7 @@ from firmware_sim.clock import Clock
 from firmware_sim.device import Device
 from firmware_sim.fleet import Fleet
 from firmware_sim.outbox import Event
+from firmware_sim.receipts import Run
 from firmware_sim.world.assets import Progress
 from firmware_sim.world.facts import Fact
 from firmware_sim.world.mishaps import NEVER_MS, Condition, felt
@@ -83,43 +84,84 @@ class Scribe:
             return str(error)
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of worlds that were published: of each device and its boot the numbers that
+    have `receipts`; how many messages have none, and how many facts were taken or not."""
+
+    receipts: Mapping[tuple[str, str], Sequence[Run]]
+    pending: int
+    facts: int
+    facts_refused: int
+
+    def counts(self) -> dict[str, int]:
+        """In numbers alone."""
+        runs = [run for runs in self.receipts.values() for run in runs]
+        return {
+            "devices": len(self.receipts),
+            "receipted": sum(high - low + 1 for low, high in runs),
+            "pending": self.pending,
+            "facts": self.facts,
+            "facts_refused": self.facts_refused,
+        }
+
+
+class _Facts:
+    """What is still to be told of facts, and how many were taken or not."""
+
+    def __init__(self, facts: Iterable[Fact], scribe: Scribe) -> None:
+        self._ahead = sorted(facts, key=lambda fact: fact.received_at, reverse=True)
+        self._scribe = scribe
+        self.told = self.refused = 0
+
+    def tell(self, now: int) -> int:
+        """Tell what is due; when the next one is."""
+        while self._ahead and self._ahead[-1].received_at <= now:
+            fact = self._ahead.pop()
+            why = self._scribe.tell(fact)
+            self.told, self.refused = self.told + (why is None), self.refused + (why is not None)
+            if why is not None:
+                print(f"{fact.body['id']} is not taken: {why}", file=sys.stderr)  # noqa: T201
+        return self._ahead[-1].received_at if self._ahead else NEVER_MS
+
+
 def publish(
-    simulation: Simulation,
+    worlds: Sequence[Simulation],
     clock: Clock,
     broker: Broker,
     scribe: Scribe,
     stopped: threading.Event,
     progress: Progress,
-) -> dict[str, int]:
-    """Let a world that begins now on `clock` happen, until it ends or is `stopped`; what became
-    of it, counted. `progress` is called with the seconds of it that are over, and all."""
-    start, end = simulation.scenario.start_ms, simulation.scenario.end_ms
-    feeds = {s.device: Feed(s.reports, s.fares) for s in simulation.sources()}
-    devices = [Device(name, broker, clock, feed) for name, feed in feeds.items()]
-    told = refused = 0
-    facts = simulation.facts()[::-1]
+) -> Outcome:
+    """Let worlds that begin now on `clock` happen, until they end or are `stopped`. `progress` is
+    called with the seconds of it that are over, and all."""
+    start = min(world.scenario.start_ms for world in worlds)
+    end = max(world.scenario.end_ms for world in worlds)
+    sources = [source for world in worlds for source in world.sources()]
+    feeds = [Feed(source.reports, source.fares) for source in sources]
+    devices = [
+        Device(source.device, broker, clock, feed)
+        for source, feed in zip(sources, feeds, strict=True)
+    ]
+    facts = _Facts([fact for world in worlds for fact in world.facts()], scribe)
     with Fleet(devices) as fleet:
         while not stopped.is_set() and (now := clock.now_ms()) < end:
             progress((now - start) // 1_000, (end - start) // 1_000)
-            while facts and facts[-1].received_at <= now:
-                why = scribe.tell(fact := facts.pop())
-                told, refused = told + (why is None), refused + (why is not None)
-                if why is not None:
-                    print(f"{fact.body['id']} is not taken: {why}", file=sys.stderr)  # noqa: T201
-            due = min(end, facts[-1].received_at if facts else end)
+            due = min(end, facts.tell(now))
             stopped.wait(min(TURN_S, max(0.0, clock.real_seconds(due - clock.now_ms()))))
-        patient_until = time.monotonic() + PATIENCE_S
-        while not stopped.is_set() and time.monotonic() < patient_until:
-            behind = any(feed.next_due_ms < end for feed in feeds.values())
-            if not behind and not fleet.pending():
-                break
-            stopped.wait(TURN_S)
+        _wait_for_receipts(fleet, feeds, end, stopped)
         pending = fleet.pending()
-    runs = [run for device in devices for run in device.receipted()]
-    return {
-        "devices": len(devices),
-        "receipted": sum(high - low + 1 for low, high in runs),
-        "pending": pending,
-        "facts": told,
-        "facts_refused": refused,
-    }
+    receipts = {(device.device_id, device.boot): device.receipted() for device in devices}
+    return Outcome(receipts, pending, facts.told, facts.refused)
+
+
+def _wait_for_receipts(
+    fleet: Fleet, feeds: Sequence[Feed], end: int, stopped: threading.Event
+) -> None:
+    """Until all that was sensed before `end` has a receipt, or patience is at its end."""
+    patient_until = time.monotonic() + PATIENCE_S
+    while not stopped.is_set() and time.monotonic() < patient_until:
+        behind = any(feed.next_due_ms < end for feed in feeds)
+        if not behind and not fleet.pending():
+            return
+        stopped.wait(TURN_S)

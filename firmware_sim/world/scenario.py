@@ -117,6 +117,7 @@ class Assets(Value):
     id: Id
     tags: bool
     trackers: bool
+    tracker_id: Id
     initial: dict[str, Share]
     initial_told: bool
     home_share: Share

@@ -1,51 +1,108 @@
-"""The demo's world file speaks of the same things as its simulated world, which knows no file."""
+"""The parts of `retour demo`: its worlds fit together, what is new is told, promises are checked.
+The whole of it runs in tests/system."""
 
-from importlib.resources import files
+import pytest
+from rich.console import Console
 
-from firmware_sim.broker import Broker
-from firmware_sim.clock import Clock
-from firmware_sim.scene import BREAKS, PLACES, STRANGER, Broken, make_scene
-from tracker.layout import Layout, Standpoint
-from tracker.versions import Version
-from tracker.world import read_world
+from commands.demo import DEMO_RATE, living, register
+from commands.demo_check import check_promise, check_told, spans
+from commands.demo_picture import Row, line, picture
+from commands.demo_watch import Look
+from gateway.running import Parts
+from tracker.clocks import SystemClock
+from tracker.ports import AssetFilter
+from tracker.stamps import StampPolicy
+from tracker.stores.sqlite import SqliteStore
 
-WORLD = read_world((files("commands") / "demo_world.yaml").read_bytes())
-SCENE = make_scene(Broker.parse("mqtt://127.0.0.1:1"), Clock(0, 60))
-
-
-def test_all_devices_but_the_stranger_are_registered():
-    registered = [reader.value.device for reader in WORLD.readers]
-    registered += [tracker.device for tracker in WORLD.trackers]
-    assert {device.device_id for device in SCENE.devices} == {*registered, STRANGER}
-
-
-def test_every_asset_carries_what_the_file_says():
-    carried = SCENE.trackers | SCENE.tags
-    assert {
-        asset.id: [*(tag.epc for tag in asset.tags), *(t.device for t in asset.trackers)]
-        for asset in WORLD.assets
-    } == {asset: [subject] for asset, subject in carried.items()}
+NOON = 1_767_614_400_000  # 2026-01-05T12:00:00Z
+SECONDS = 4
 
 
-def test_where_things_stop_is_inside_the_sites_of_the_same_name():
-    sites = [
-        Version(n, "site", s.value.id, None, None, 0, s.value) for n, s in enumerate(WORLD.sites)
-    ]
-    layout = Layout(sites)
-    for name, place in PLACES.items():
-        assert layout.site_around(Standpoint(place.lat, place.lon, 15), 0) == name
+@pytest.fixture(scope="module")
+def worlds():
+    return living(NOON, SECONDS)
 
 
-def test_a_tracker_breaks_and_senses_nothing_any_more():
-    class Sensing:
-        next_due_ms = 0
+@pytest.fixture
+def store(tmp_path):
+    store = SqliteStore(tmp_path / "retour.db")
+    yield store
+    store.close()
 
-        def step(self, now_ms):
-            self.next_due_ms = now_ms + 10
-            return [{"at": now_ms}]
 
-    world, seen = Broken(Sensing(), 25), []
-    while world.next_due_ms < 1_000:
-        seen += world.step(world.next_due_ms)
-    assert [event["at"] for event in seen] == [0, 10, 20, 30]
-    assert BREAKS in SCENE.trackers.values()
+def test_the_worlds_last_as_long_as_is_asked_for(worlds):
+    lasts = [world.scenario.end_ms - world.scenario.start_ms for world in worlds]
+    assert lasts == [SECONDS * 1_000 * DEMO_RATE] * len(worlds)
+    assert {world.scenario.start_ms for world in worlds} == {NOON}
+
+
+def test_the_worlds_have_places_in_common_and_no_device_twice(worlds, store):
+    devices = [source.device for world in worlds for source in world.sources()]
+    assert len(devices) == len({*devices})
+    register(Parts(store, SystemClock(), StampPolicy(), "test"), worlds)
+    with store.reading() as reader:
+        assert [*reader.layout().sites()] == sorted(worlds[0].places.sites)
+        assert {asset.id for asset in reader.assets(AssetFilter(), "", 100)} == {*spans(worlds)}
+
+
+def row(stage, sentence, changed=0.0):
+    told = {"stage": stage, "p": 0.97, "since": "2026-01-05T08:00:00Z", "sentence": sentence}
+    return Row(told, "depot", changed)
+
+
+def said(**more):
+    at = {"at": "2026-01-05T08:00:00.000Z", "asset": "A1", "kind": "stage.changed"}
+    return at | {"was": "return_transit", "stage": "received", "p": 0.97} | more
+
+
+WHEN = "2026-01-05 08:00  A1: "
+TOLD = {"A1": row("received", "Received since 08:00 UTC: it was received")}
+
+
+@pytest.mark.parametrize(
+    ("news", "rows", "told"),
+    [
+        (said(), {}, "return transit → received"),
+        (said(was=None), {}, "unknown → received"),
+        (said(), TOLD, "return transit → received  Received since 08:00 UTC: it was received"),
+        (said(stage=None), TOLD, "return transit → unknown"),
+        (
+            said(kind="stage.corrected"),
+            TOLD,
+            "corrected: return transit → received is how it was",
+        ),
+        (
+            said(kind="stage.corrected", withdrawn=True),
+            TOLD,
+            "corrected: return transit → received was not so",
+        ),
+    ],
+)
+def test_what_is_new_is_told_in_a_line(news, rows, told):
+    assert line(news, rows).plain == WHEN + told
+
+
+def test_the_picture_fits_the_terminal():
+    rows = {f"A{n}": row("ready", "Ready since 08:00 UTC") for n in range(14)}
+    news = [said(asset=f"A{n}", stage="ready") for n in range(50)]
+    console = Console(width=100, height=24)
+    drawn = console.render_lines(picture(rows, news, NOON, console.height), pad=False)
+    text = "\n".join("".join(part.text for part in line) for line in drawn)
+    assert len(drawn) == console.height - 1
+    assert "A0     ready  97%  4 h  depot  Ready since 08:00 UTC" in text
+    assert "A49: return transit" in text
+    assert "A20: return transit" not in text
+
+
+def test_a_receipt_for_what_is_not_stored_breaks_the_promise(store, capsys):
+    check_promise(store, {("trk-1", "b0"): []})
+    with pytest.raises(Exception, match="the promise is broken"):
+        check_promise(store, {("trk-1", "b0"): [(0, 2)]})
+    assert "receipted but missing              3" in capsys.readouterr().out
+
+
+def test_a_demo_that_tells_nothing_true_fails(worlds, store):
+    asset, so = next(iter(spans(worlds).items()))
+    looks = [Look(asset, NOON, so[0].stage)]
+    with pytest.raises(Exception, match="no true change"):
+        check_told(store, looks, worlds)  # the journal tells of no change

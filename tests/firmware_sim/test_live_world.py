@@ -54,7 +54,7 @@ def begun_now(clock: Clock):
 def test_devices_publish_all_of_it_and_facts_are_told_in_their_time(broker, gateway, capsys):
     clock = Clock(time.time_ns() // 1_000_000, DAY_PER_S)
     simulation, scribe = begun_now(clock), Told()
-    found = publish(simulation, clock, broker, scribe, threading.Event(), nobody)
+    found = publish([simulation], clock, broker, scribe, threading.Event(), nobody).counts()
     assert found["devices"] == len([*simulation.sources()])
     assert found["pending"] == 0
     felt = [report for source in simulation.sources() for report in source.reports]
@@ -69,7 +69,7 @@ def test_a_world_ends_when_it_is_told_to(broker, gateway):
     clock = Clock(time.time_ns() // 1_000_000, 1.0)
     stopped = threading.Event()
     stopped.set()
-    assert publish(begun_now(clock), clock, broker, Scribe(), stopped, nobody)["facts"] == 0
+    assert publish([begun_now(clock)], clock, broker, Scribe(), stopped, nobody).facts == 0
 
 
 def test_a_device_keeps_what_it_senses_offline_and_senses_nothing_while_it_is_down():

@@ -1,0 +1,72 @@
+"""What the demo promises, and whether it was so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from commands.demo_watch import Look
+from commands.show import UserError, show
+from firmware_sim.world.files import truth
+from firmware_sim.world.simulation import Simulation
+from tracker.judging import Span, stage_at
+from tracker.news import STAGE_CHANGED, STAGE_CORRECTED
+from tracker.ports import Boot, Store
+from tracker.verify import verify as audit
+
+LINES = 1_000_000  # of the journal: more than the demo ever writes
+
+
+def check_promise(store: Store, receipts: Mapping[Boot, Sequence[tuple[int, int]]]) -> None:
+    """Compare what devices have receipts for with what is stored, and audit the database.
+    UserError where the promise is broken."""
+    with store.reading() as reader:
+        kept = {boot: set(numbers) for boot, numbers in reader.kept()}
+        report = audit(reader)
+    numbers = {
+        boot: {n for low, high in runs for n in range(low, high + 1)}
+        for boot, runs in receipts.items()
+    }
+    missing = sum(len(own - kept.get(boot, set())) for boot, own in numbers.items())
+    show(
+        {
+            "messages receipted": sum(map(len, numbers.values())),
+            "receipted but missing": missing,
+            "observations stored": report.observations,
+            "beliefs that a refold contradicts": len(report.differences),
+        },
+        as_json=False,
+    )
+    if missing or not report.sound:
+        raise UserError("the promise is broken: please report this")
+
+
+def check_told(store: Store, looks: Sequence[Look], worlds: Iterable[Simulation]) -> None:
+    """Compare what was told of stages, whenever somebody looked, with what was so. UserError
+    where nothing was told, or nothing of it was true."""
+    with store.reading() as reader:
+        entries = [line.entry for line in reader.journal_after(0, LINES)]
+    kinds = [one.kind for one in entries if one.body.get("stage") != one.body.get("was")]
+    so = spans(worlds)
+    known = [look for look in looks if look.stage is not None]
+    right = sum(stage_at(so[look.asset], look.at) == look.stage for look in known)
+    show(
+        {
+            "changes of stage told": kinds.count(STAGE_CHANGED),
+            "of them corrected by what came late": kinds.count(STAGE_CORRECTED),
+            "times that somebody looked at an asset": len(looks),
+            "and was told its true stage": f"{right / max(1, len(looks)):.0%}",
+        },
+        as_json=False,
+    )
+    if STAGE_CHANGED not in kinds or not right:
+        raise UserError("no true change of a stage was told: please report this")
+
+
+def spans(worlds: Iterable[Simulation]) -> dict[str, list[Span]]:
+    """In which stage each asset was, and when."""
+    found: dict[str, list[Span]] = {}
+    for world in worlds:
+        for one in truth(world):
+            span = Span(one["stage"], one["from"], one["to"])
+            found.setdefault(one["asset"], []).append(span)
+    return found
