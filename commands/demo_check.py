@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from commands.demo_picture import is_news
 from commands.demo_watch import Look
 from commands.show import UserError, show
 from firmware_sim.world.files import truth
@@ -45,7 +46,7 @@ def check_told(store: Store, looks: Sequence[Look], worlds: Iterable[Simulation]
     where nothing was told, or nothing of it was true."""
     with store.reading() as reader:
         entries = [line.entry for line in reader.journal_after(0, LINES)]
-    kinds = [one.kind for one in entries if one.body.get("stage") != one.body.get("was")]
+    kinds = [e.kind for e in entries if is_news(e.about, e.body.get("withdrawn", False))]
     so = spans(worlds)
     known = [look for look in looks if look.stage is not None]
     right = sum(stage_at(so[look.asset], look.at) == look.stage for look in known)

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from commands.show import lasting, legible, plain
 from tracker.explain import stage_words
+from tracker.news import BY_TIME
 from tracker.ports import UNKNOWN
 from tracker.times import epoch_ms, iso
 
@@ -42,8 +43,9 @@ def picture(rows: Mapping[str, Row], news: Sequence[News], now: int, height: int
 def table(rows: Mapping[str, Row], now: int) -> Table:
     """The assets: stage, how likely, for how long, where, why."""
     made = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("asset", "stage", "p", "for", "where", "why"):
-        made.add_column(name, no_wrap=True, overflow="ellipsis")
+    for name in ("asset", "stage", "p", "for", "where"):
+        made.add_column(name, no_wrap=True)
+    made.add_column("why")  # it alone gives way where there is no room
     for asset, (told, site, changed) in rows.items():
         known = told["since"] is not None
         made.add_row(
@@ -52,16 +54,22 @@ def table(rows: Mapping[str, Row], now: int) -> Table:
             f"{told['p']:.0%}",
             lasting(max(0, now - epoch_ms(told["since"]))) if known else "",
             site or "on the way",
-            plain(told["sentence"] or "nothing is known of it yet"),
+            in_a_line(told["sentence"] or "nothing is known of it yet"),
             style="bold green" if time.monotonic() - changed < NEW_FOR_S else "",
         )
     return made
 
 
+def is_news(about: str, withdrawn: bool) -> bool:
+    """Whether a line of the journal is news. That time alone no longer tells a stage is none:
+    something was observed, of which another line tells."""
+    return about != BY_TIME or not withdrawn
+
+
 def line(said: News, rows: Mapping[str, Row]) -> Text:
     """Something new of an asset: why, if it still stands so; or what it corrects."""
     asset, stage = said["asset"], said["stage"]
-    text = Text(f"{legible(said['at'])[:16]}  {asset}: ", no_wrap=True, overflow="ellipsis")
+    text = in_a_line(f"{legible(said['at'])[:16]}  {asset}: ")
     move = f"{stage_words(said['was'] or UNKNOWN)} → {stage_words(stage or UNKNOWN)}"
     if said["kind"].endswith(".corrected"):
         how = "was not so" if said.get("withdrawn") else "is how it was"
@@ -69,3 +77,8 @@ def line(said: News, rows: Mapping[str, Row]) -> Text:
     text.append(move, "bold")
     told = rows[asset].told if asset in rows else {"stage": None}
     return text.append(f"  {told['sentence']}") if told["stage"] == stage else text
+
+
+def in_a_line(words: str) -> Text:
+    """Words that are cut off where a line ends."""
+    return Text(plain(words), no_wrap=True, overflow="ellipsis")

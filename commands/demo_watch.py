@@ -17,12 +17,12 @@ from urllib.request import Request, urlopen
 from rich.console import Console
 from rich.live import Live
 
-from commands.demo_picture import News, Row, line, picture, table
+from commands.demo_picture import News, Row, is_news, line, picture, table
 from commands.show import WIDE, out
 from tracker.clocks import Clock
 
 ANSWER_WITHIN_S = 30.0  # longer than the stream is ever silent
-LOOK_EVERY_S = 0.5
+LOOK_EVERY_S = 1.0
 NEWS_KEPT = 100
 
 
@@ -96,13 +96,14 @@ class Watch:
         """Hear all that is told of stages, until the API ends."""
         with suppress(OSError):
             for said in self._api.stream("/v1/stream?event=stage&last_event_id=0.0"):
-                if said["stage"] != said["was"]:  # else what time alone told has been seen by now
-                    self._heard.put(said)
+                self._heard.put(said)
 
     def _new(self) -> Iterator[News]:
         """What was heard since it was asked last."""
         for _ in range(self._heard.qsize()):
-            yield self._heard.get()
+            said = self._heard.get()
+            if is_news(said["about"], said.get("withdrawn", False)):
+                yield said
 
     def _look(self) -> None:
         for asset in self._api.get("/v1/assets")["items"]:

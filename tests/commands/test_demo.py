@@ -6,7 +6,7 @@ from rich.console import Console
 
 from commands.demo import DEMO_RATE, living, register
 from commands.demo_check import check_promise, check_told, spans
-from commands.demo_picture import Row, line, picture
+from commands.demo_picture import Row, is_news, line, picture
 from commands.demo_watch import Look
 from gateway.running import Parts
 from tracker.clocks import SystemClock
@@ -80,6 +80,12 @@ TOLD = {"A1": row("received", "Received since 08:00 UTC: it was received")}
 )
 def test_what_is_new_is_told_in_a_line(news, rows, told):
     assert line(news, rows).plain == WHEN + told
+
+
+def test_what_time_alone_tells_no_more_is_no_news():
+    assert is_news("stage by time", withdrawn=False)
+    assert is_news("stage 7 6b", withdrawn=True)
+    assert not is_news("stage by time", withdrawn=True)
 
 
 def test_the_picture_fits_the_terminal():
