@@ -41,9 +41,9 @@ def check_promise(store: Store, receipts: Mapping[Boot, Sequence[tuple[int, int]
         raise UserError("the promise is broken: please report this")
 
 
-def check_told(store: Store, looks: Sequence[Look], worlds: Iterable[Simulation]) -> None:
-    """Compare what was told of stages, whenever somebody looked, with what was so. UserError
-    where nothing was told, or nothing of it was true."""
+def told_truly(store: Store, looks: Sequence[Look], worlds: Iterable[Simulation]) -> bool:
+    """Compare what was told of stages, whenever somebody looked, with what was so; whether a
+    change was told, and anything of it was true."""
     with store.reading() as reader:
         entries = [line.entry for line in reader.journal_after(0, LINES)]
     kinds = [e.kind for e in entries if is_news(e.about, e.body.get("withdrawn", False))]
@@ -59,8 +59,7 @@ def check_told(store: Store, looks: Sequence[Look], worlds: Iterable[Simulation]
         },
         as_json=False,
     )
-    if STAGE_CHANGED not in kinds or not right:
-        raise UserError("no true change of a stage was told: please report this")
+    return STAGE_CHANGED in kinds and right > 0
 
 
 def spans(worlds: Iterable[Simulation]) -> dict[str, list[Span]]:

@@ -5,11 +5,12 @@ import pytest
 from rich.console import Console
 
 from commands.demo import DEMO_RATE, living, register
-from commands.demo_check import check_promise, check_told, spans
+from commands.demo_check import check_promise, spans, told_truly
 from commands.demo_picture import Row, is_news, line, picture
 from commands.demo_watch import Look
 from gateway.running import Parts
 from tracker.clocks import SystemClock
+from tracker.fold import Entry
 from tracker.ports import AssetFilter
 from tracker.stamps import StampPolicy
 from tracker.stores.sqlite import SqliteStore
@@ -107,8 +108,16 @@ def test_a_receipt_for_what_is_not_stored_breaks_the_promise(store, capsys):
     assert "receipted but missing              3" in capsys.readouterr().out
 
 
-def test_a_demo_that_tells_nothing_true_fails(worlds, store):
+def test_where_no_change_is_told_nothing_is_told_truly(worlds, store, capsys):
     asset, so = next(iter(spans(worlds).items()))
-    looks = [Look(asset, NOON, so[0].stage)]
-    with pytest.raises(Exception, match="no true change"):
-        check_told(store, looks, worlds)  # the journal tells of no change
+    looks = [Look(asset, NOON, so[0].stage), Look(asset, NOON, "lost"), Look(asset, NOON, None)]
+    assert not told_truly(store, looks, worlds)
+    assert "true stage             33%" in capsys.readouterr().out
+
+
+def test_what_is_told_and_true_is_told_truly(worlds, store):
+    asset, so = next(iter(spans(worlds).items()))
+    with store.writing() as tx:
+        tx.journal([Entry(asset, "stage.changed", "stage 7 6b", NOON, {"stage": "ready"})], NOON)
+    assert told_truly(store, [Look(asset, NOON, so[0].stage)], worlds)
+    assert not told_truly(store, [Look(asset, NOON, "lost")], worlds)
