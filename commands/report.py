@@ -13,7 +13,7 @@ import typer
 from commands.asking import AssetId, Since, Until, about, period
 from commands.page import PAGE, STYLE
 from commands.picture import draw, text_of
-from commands.show import UserError, lasting, legible, out, plain
+from commands.show import UserError, count, lasting, legible, out, plain
 from commands.stage_picture import draw as draw_stages
 from commands.track import every_place
 from commands.visits import visit_words, visits_of
@@ -58,7 +58,9 @@ def report_track(
         page = track_page(known_asset(reader, asset), places, sites, visits, now)
     file = file or Path(f"{asset}.html")
     file.write_text(page, encoding="utf-8")
-    out.print(f"{file} shows {len(places)} places of {asset}", markup=False, highlight=False)
+    out.print(
+        f"{file} shows {count(len(places), 'place')} of {asset}", markup=False, highlight=False
+    )
 
 
 @group.command("stages")
