@@ -26,10 +26,11 @@ check: setup
 	$(BIN)/pytest tests/docs
 
 test: check
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile -m "not alone"
+	$(BIN)/pytest -m alone
 
 fast: setup
-	$(BIN)/pytest -m "not system and not thorough"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not system and not thorough"
 
 bench: setup
 	$(BIN)/retour bench ingest

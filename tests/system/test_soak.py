@@ -12,6 +12,7 @@ from tracker.stores.local_postgresql import postgresql_folder
 WITHIN_S = 400
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(("store", "minutes"), [("postgresql", 0.6), ("sqlite", 0.4)])
 def test_a_short_soak_keeps_the_promise(mosquitto_installed, require, store, minutes):
     require(influxd_binary(), "InfluxDB 2 (tests/build-influxd builds one)")
