@@ -187,10 +187,17 @@ def entry_words(row: Mapping[str, Any]) -> dict[str, Any]:
             text = f": {row['note']}" if row["note"] else ""
             details = f"{stage_words(row['fact'])}, stated{by}{text}"
         case _:
-            did = "was none" if row["withdrawn"] else "was told otherwise before"
-            details = f"this change {did}; corrected at {legible(row['recorded'])}"
+            details = f"{_corrected(row)}; corrected at {legible(row['recorded'])}"
     told = row["stage"] or (UNKNOWN if row["what"] == "stage" else "")
     return {"at": legible(row["at"]), "what": row["what"], "stage": stage_words(told), "": details}
+
+
+def _corrected(row: Mapping[str, Any]) -> str:
+    if not row["withdrawn"]:
+        return "this change was told otherwise before"
+    if row["stage"] == row["was"]:
+        return "what was observed tells it, no longer time alone"
+    return "this change was none"
 
 
 def fact(

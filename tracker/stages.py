@@ -114,13 +114,18 @@ def _unseen(setting: Setting, at: int) -> StageStatus:
     """Of an asset of which nothing was observed yet: what its registration says."""
     case, evidence = setting
     standing = begin(evidence, case, at)
-    q = evidence.chain.by_stage(standing.row())
-    told = Told(None, at, float(q.max()))
-    likely = _runner_up(q, told, evidence.chain)
-    stages = _named(q, evidence.chain)
-    class_ = case.asset.class_
+    q, told = evidence.chain.by_stage(standing.row()), standing.told
     return StageStatus(
-        setting.asset, class_, at, told, stages, likely, standing.roles, None, None, None
+        setting.asset,
+        case.asset.class_,
+        at,
+        told._replace(p=_p(told, q, evidence.chain)),
+        _named(q, evidence.chain),
+        _runner_up(q, told, evidence.chain),
+        standing.roles,
+        None,
+        None,
+        None,
     )
 
 

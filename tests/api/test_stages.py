@@ -102,8 +102,11 @@ def test_the_total_is_the_odds(client: Any, read: Read_) -> None:
 
 def test_of_what_nothing_was_observed_only_registration_tells(client: Any, depot: Any) -> None:
     answer = client.get("/v1/assets/a/stage").json()
-    assert (answer["stage"], answer["since"], answer["why"], answer["now"]) == (None,) * 4
+    assert (answer["since"], answer["why"], answer["now"]) == (None,) * 3
+    assert answer["stage"] == "return_transit"
     assert answer["stages"]["return_transit"] == answer["p"] == pytest.approx(0.98)
+    funnel = client.get("/v1/stages").json()["stages"]
+    assert [(one["stage"], one["assets"]) for one in funnel] == [("return_transit", 1)]
     assert client.get("/v1/assets/a/timeline").json() == {"items": [], "next": None}
 
 
@@ -129,7 +132,7 @@ def test_as_of_a_time_is_what_was_believed_then(
     assert as_of == then
     assert client.get("/v1/assets/a/stage", params={"as_of": NOON}).json() == now
     before = client.get("/v1/assets/a/stage", params={"as_of": NOON - 700 * MINUTE}).json()
-    assert (before["stage"], before["why"]) == (None, None)
+    assert (before["stage"], before["why"]) == ("return_transit", None)
 
 
 def test_as_of_a_time_holds_what_silence_had_made_of_it(
