@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from tracker.chain import Chain
-from tracker.evidence import Profile
 from tracker.filter import Powers, predict_each, scaled, update
 from tracker.process import shipped
+from tracker.profile import Profile
 
 TOGETHER = 10_000
 TIMES = 7

@@ -15,7 +15,7 @@ from random import Random
 from typing import Any
 
 from gateway.sweeping import LOOKED_AT_ONCE
-from tracker.evidence import Cadence, Case
+from tracker.case import Cadence, Case
 from tracker.fold import Belief
 from tracker.inference import Inference, Setting
 from tracker.layout import EMPTY

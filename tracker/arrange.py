@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tracker.audit import PROGRAM, Act, audited
-from tracker.evidence import ROLES
+from tracker.case import ROLES
 from tracker.geofence import Box, faults_of, looks_swapped, shape_of
 from tracker.layout import Layout, PlaceValue
 from tracker.places import Fence, Reader, Site, Value, Zone

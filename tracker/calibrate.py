@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from tracker.arrange import arrange
 from tracker.audit import Act
+from tracker.case import UNSTATED, Cadence, Case
 from tracker.estimate import Estimate, Figures, figures_of, of_cycle, of_reader, of_tracker, told
-from tracker.evidence import UNSTATED, Cadence, Case
 from tracker.inference import Inference
 from tracker.intervals import cycle, usual
 from tracker.layout import Layout, PlaceValue

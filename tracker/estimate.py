@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from math import sqrt
 from typing import Any, NamedTuple
 
-from tracker.evidence import HOUR_S, MISS, STRAY, Cadence
+from tracker.case import Cadence
 from tracker.intervals import Usual
 from tracker.places import Reader
 from tracker.process import Process, Reads
 from tracker.tally import Looks, OfReader
+from tracker.watch import HOUR_S, MISS, STRAY
 
 PRIOR_CYCLES = 20  # inventories as stated,
 PRIOR_READS = 5  # and reads that look as stated

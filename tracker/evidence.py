@@ -9,90 +9,30 @@ left out, and only what comes tells something.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
-from hashlib import blake2b
-from math import exp, lgamma, log, sqrt, tau
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.chain import TICKS_PER_H, Array, Chain, State
-from tracker.filter import Powers, Silence
+from tracker.case import MOVING_S, REST_S, ROLES, Cadence, Case, Roles
+from tracker.chain import Array, Chain, State
+from tracker.filter import Powers
 from tracker.layout import Layout, Standpoint
-from tracker.model import Asset, Binding, Fix, Observation, Read, Values
-from tracker.outages import NEVER_DOWN, NO_OUTAGES, Outages
-from tracker.places import Reader, Site, Zone
-from tracker.process import Reads, Rfid
+from tracker.model import Fix, Observation, Read, Values
+from tracker.outages import NEVER_DOWN
+from tracker.places import Site, Zone
+from tracker.process import Rfid
+from tracker.profile import Profile
+from tracker.watch import HOUR_S, Watch, adjacent, density, looks_of, watch_of
 
-HOUR_S = 3_600.0
-CYCLE_S = 1_800.0  # of a reader that states none
-REST_S, MOVING_S = 21_600.0, 3_600.0  # of a tracker that states none
-MISS, STRAY = 0.2, 0.1  # of a reader that states none
 ASTRAY_PER_H = 2e-4  # reads that nothing explains
-OUTAGE_SHARE, OUTAGE_TICKS = 0.03, 6 * TICKS_PER_H  # of readers that do not say so
 DOWN_PER_H = 1e-4  # reports of a tracker that is down, or of an asset in the dark
 AT_SITE, ELSEWHERE = 0.003, 0.02  # a fix at a site where the asset is not; anywhere else
 MIXED = 0.05  # reads that look as if they were of the other sort
 ON, ONWARD, ASIDE = 0.9, 0.6, 0.02  # who passes two portals: goes on to the second zone, or no
 MOVES_FROM_M_S = 1.5  # a speed that tells of a journey
-ROLES = ("depot", "hub", "customer")
 NEVER = 2**63
 KEPT_AT_MOST = 100_000  # profiles of assets
-
-
-class Roles(NamedTuple):
-    """The sites that the stages of an asset mean, one of each kind (None: not known yet)."""
-
-    depot: str | None = None
-    hub: str | None = None
-    customer: str | None = None
-
-
-class Cadence(NamedTuple):
-    """How often a tracker reports at rest and moving, seconds; None: not stated."""
-
-    rest_s: float | None
-    moving_s: float | None
-
-
-UNSTATED = Cadence(None, None)
-
-
-class Case(NamedTuple):
-    """What is known of an asset besides what is observed. `cadences` are those of its
-    trackers; `site` is where its lease says that it is used; `outages` are those of readers."""
-
-    asset: Asset
-    bindings: tuple[Binding, ...] = ()
-    cadences: tuple[tuple[str, Cadence], ...] = ()
-    site: str | None = None
-    outages: Outages = NO_OUTAGES
-
-    @property
-    def trackers(self) -> list[str]:
-        """Every device that has ever told about it."""
-        return sorted({b.subject for b in self.bindings if not is_tag(b.subject)})
-
-    def has_tag(self, at: int) -> bool:
-        return any(is_tag(b.subject) and b.holds_at(at) for b in self.bindings)
-
-    def cadence(self, device: str) -> Cadence:
-        for name, cadence in self.cadences:
-            if name == device:
-                return cadence
-        return UNSTATED
-
-    def trackers_at(self, at: int) -> list[str]:
-        """The devices that tell about it at an event time."""
-        return sorted(
-            {b.subject for b in self.bindings if not is_tag(b.subject) and b.holds_at(at)}
-        )
-
-
-def is_tag(subject: str) -> bool:
-    """Whether what a binding binds is a tag, rather than a device."""
-    return subject.startswith(("urn:", "tag:"))
 
 
 class Mark(NamedTuple):
@@ -103,36 +43,6 @@ class Mark(NamedTuple):
     likelihood: Array
     kind: str
     what: str
-
-
-class Profile:
-    """How an asset goes on and how it tells of that, by what is `heard` of it per hour (states x
-    states): on the diagonal marks in a state, beside it moves that make a mark. `silent`
-    predicts over times without one, `free` as if nothing was to be heard. `id` is the same
-    wherever process and figures are."""
-
-    __slots__ = ("deaf", "free", "heard", "id", "process", "silent", "tracked")
-
-    def __init__(self, chain: Chain, heard: Array, deaf: Array, free: Powers) -> None:
-        self.process, self.tracked = chain.process.process, chain.tracked
-        named = f"{self.process}\x1f{self.tracked}\x1f".encode() + heard.tobytes() + deaf.tobytes()
-        self.id = int.from_bytes(blake2b(named, digest_size=7).digest())
-        self.heard, self.deaf = heard, deaf
-        self.free = free
-        self.silent = silence(chain, heard, deaf, free)
-
-    @property
-    def rates(self) -> Array:
-        """Marks per state and hour, without those of moves."""
-        return self.heard.diagonal()
-
-
-def silence(chain: Chain, heard: Array, deaf: Array, free: Powers) -> Powers | Silence:
-    """How an asset goes on of which nothing is heard."""
-    without = Powers(chain.rates - deaf) if deaf.any() else free
-    if not (heard - deaf).any():
-        return without
-    return Silence(Powers(chain.rates - heard), without, OUTAGE_SHARE, OUTAGE_TICKS)
 
 
 class _Kept(NamedTuple):
@@ -146,19 +56,6 @@ class _Kept(NamedTuple):
 
     def holds(self, case: Case, roles: Roles, at: int) -> bool:
         return self.case is case and self.roles == roles and self.since <= at < self.until
-
-
-class Watch(NamedTuple):
-    """A zone under inventory: how often a tag in it makes a mark (per hour), and one that lies
-    in a zone beside it. `stated`: the cadence is known."""
-
-    zone: Zone
-    cycle_s: float
-    own: float
-    stray: float
-    stated: bool
-    portal: bool
-    miss: float
 
 
 class Evidence:
@@ -200,7 +97,7 @@ class Evidence:
             watches = []
             for zone in self.layout.zones_at(site, at):
                 readers = self.layout.readers_of(zone.id, at)
-                watches.append(_watch(zone, [r for r in readers if r.device not in down]))
+                watches.append(watch_of(zone, [r for r in readers if r.device not in down]))
             self._zones[key] = [watch for watch in watches if watch is not None]
         return self._zones[key]
 
@@ -321,7 +218,7 @@ class Evidence:
     def looks_like(self, row: Observation, what: Read) -> tuple[float, float]:
         """How likely a read looks as it does, of a tag of the reader's own zone, and astray."""
         rfid = self.looks(row.device, row.at)
-        as_own, as_stray = _density(what, rfid.own), _density(what, rfid.stray)
+        as_own, as_stray = density(what, rfid.own), density(what, rfid.stray)
         own_f = (1 - MIXED) * as_own + MIXED * as_stray
         stray_f = (1 - MIXED) * as_stray + MIXED * as_own
         return own_f, stray_f
@@ -331,7 +228,7 @@ class Evidence:
         key = (device, self.layout.epoch(at))
         if key not in self._looks:
             reader, rfid = self.layout.reader(device, at), self.chain.process.rfid
-            self._looks[key] = rfid if reader is None else _looks(reader, rfid)
+            self._looks[key] = rfid if reader is None else looks_of(reader, rfid)
         return self._looks[key]
 
     def _of_zone(
@@ -373,7 +270,7 @@ class Evidence:
         if not here:
             return 0.0, 0.0
         own = sum(zone.id == watch.zone.id for zone in here) / len(here)
-        beside = sum(_adjacent(zone, watch.zone) for zone in here) / len(here)
+        beside = sum(adjacent(zone, watch.zone) for zone in here) / len(here)
         return own, beside
 
     def _passage(self, passes: Array, watch: Watch, roles: Roles) -> Array:
@@ -497,64 +394,3 @@ def status_tells(what: Values) -> bool | None:
     """Whether a status says that its tracker moves; None: it does not say."""
     moving = what.values.get("moving")
     return moving if isinstance(moving, bool) else None
-
-
-def looks_own(read: Read, rfid: Rfid) -> float:
-    """How likely a read is one of the reader's own zone, if half of all are.
-
-    >>> [round(looks_own(Read("tag", 1, rssi), Rfid()), 2) for rssi in (-55.0, -67.0)]
-    [0.88, 0.12]
-    """
-    own, stray = _density(read, rfid.own), _density(read, rfid.stray)
-    return own / (own + stray)
-
-
-def _watch(zone: Zone, readers: Sequence[Reader]) -> Watch | None:
-    """How a zone is watched by its readers."""
-    if not readers:
-        return None
-    cycling = [reader for reader in readers if reader.mode == "cycle"]
-    best = cycling or readers
-    missed = 1.0
-    for reader in best:
-        missed *= MISS if reader.miss is None else reader.miss
-    stated = [reader.cycle_s for reader in best if reader.cycle_s is not None]
-    cycle = min(stated, default=CYCLE_S)
-    strays = [STRAY if reader.stray is None else reader.stray for reader in best]
-    per_h = HOUR_S / cycle
-    stray = max(strays) * per_h / spread(zone)
-    own = max(1 - missed, 1e-3) * per_h
-    return Watch(zone, cycle, own, stray, bool(stated), not cycling, missed)
-
-
-def spread(zone: Zone) -> int:
-    """Over how many zones beside it a zone's stray reads are spread."""
-    return max(1, len(set(zone.adjacent) - {zone.id}))
-
-
-def _looks(reader: Reader, rfid: Rfid) -> Rfid:
-    """The figures of a process, but for those that a reader has of its own."""
-    own = {"rssi": reader.rssi, "count": reader.count}
-    stray = {"rssi": reader.stray_rssi, "count": reader.stray_count}
-    given = [{k: v for k, v in one.items() if v is not None} for one in (own, stray)]
-    if not any(given):
-        return rfid
-    return Rfid(
-        own=rfid.own.model_copy(update=given[0]), stray=rfid.stray.model_copy(update=given[1])
-    )
-
-
-def _adjacent(one: Zone, other: Zone) -> bool:
-    return one.id != other.id and (one.id in other.adjacent or other.id in one.adjacent)
-
-
-def _density(read: Read, looks: Reads) -> float:
-    """How likely a read looks like that: Normal in signal strength, Poisson in answers."""
-    density = 1.0
-    if read.rssi is not None:
-        mean, sd = looks.rssi
-        density *= exp(-0.5 * ((read.rssi - mean) / sd) ** 2) / (sd * sqrt(tau))
-    if read.count is not None:
-        more, mean = max(read.count - 1, 0), max(looks.count - 1, 0.1)
-        density *= exp(more * log(mean) - mean - lgamma(more + 1))
-    return max(density, 1e-12)

@@ -12,9 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from tracker.chain import TICK_MS, Array
-from tracker.evidence import NEVER, Profile
+from tracker.evidence import NEVER
 from tracker.filter import predict_each
 from tracker.inference import Setting
+from tracker.profile import Profile
 from tracker.stage import Standing, predicted
 
 

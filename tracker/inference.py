@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from copy import copy
 from typing import NamedTuple
 
+from tracker.case import Case
 from tracker.chain import Chain
-from tracker.evidence import Case, Evidence
+from tracker.evidence import Evidence
 from tracker.layout import Layout
 from tracker.model import Asset
 from tracker.outages import NO_OUTAGES, Outages

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tracker.chain import TICK_MS, Array, Chain
-from tracker.evidence import Profile
 from tracker.fold import Belief
 from tracker.inference import Setting
+from tracker.profile import Profile
 from tracker.stage import Standing, Told, begin, predicted, tell
 
 

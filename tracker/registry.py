@@ -12,8 +12,8 @@ from itertools import groupby
 from typing import Any
 
 from tracker.audit import PROGRAM, Act, audited
+from tracker.case import is_tag
 from tracker.epc import tag_id
-from tracker.evidence import is_tag
 from tracker.model import (
     ASSET_ID_RULE,
     DEVICE_ID_RULE,

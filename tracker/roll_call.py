@@ -13,10 +13,10 @@ from itertools import pairwise
 from tracker import places
 from tracker.arrange import concerned
 from tracker.chain import TICK_MS
-from tracker.evidence import CYCLE_S
 from tracker.outages import BEGINNING, Spells
 from tracker.ports import Reader, Writer
 from tracker.versions import Spell
+from tracker.watch import CYCLE_S
 
 
 def call_roll(tx: Writer, recorded: int) -> list[str]:

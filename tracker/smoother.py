@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tracker.case import Roles
 from tracker.chain import TICK_MS, Array
-from tracker.evidence import Roles
 from tracker.filter import scaled, turn, update
 from tracker.inference import Setting
 from tracker.model import Observation

@@ -23,22 +23,14 @@ from tracker.account import (
     explained,
     opened,
 )
+from tracker.case import MOVING_S, Cadence, Case, Roles
 from tracker.chain import INITIAL, TICK_MS, Array, Chain
-from tracker.evidence import (
-    MOVING_S,
-    Cadence,
-    Case,
-    Evidence,
-    Mark,
-    Profile,
-    Roles,
-    Watch,
-    speed_tells,
-    status_tells,
-)
+from tracker.evidence import Evidence, Mark, speed_tells, status_tells
 from tracker.filter import turn, update
 from tracker.model import Fact, Fix, Kind, Observation, Read, Values
 from tracker.process import LOST, Thresholds
+from tracker.profile import Profile
+from tracker.watch import Watch
 
 REPORTED, MOVED, FIXED, NO_FIX, OPEN = 1, 2, 4, 8, 16
 AT_ONCE_MS = 120_000  # two portals passed within are passed on one way

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 from tracker import queries
 from tracker.account import Explained, Reason
+from tracker.case import Roles
 from tracker.chain import TICK_MS, Array, Chain
 from tracker.course import Sample, course
-from tracker.evidence import Roles
 from tracker.explain import Explanation, explanation, happened
 from tracker.explain import Told as Explaining
 from tracker.fold import Belief, Entry

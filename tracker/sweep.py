@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.chain import TICK_MS, Array, Chain
-from tracker.evidence import silence
 from tracker.filter import BASE, DIGITS, Powers, Silence, scaled
 from tracker.inference import Inference
 from tracker.process import LOST
+from tracker.profile import silence
 
 MOVED = 0.05  # a probability that has changed by so much is written down
 NEARLY = 0.995  # of a threshold: the rough look may not miss what the exact one would find

@@ -16,13 +16,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.case import Roles
 from tracker.chain import Array
-from tracker.evidence import ASTRAY_PER_H, Evidence, Roles, Watch, spread
+from tracker.evidence import ASTRAY_PER_H, Evidence
 from tracker.inference import Setting
 from tracker.model import Kind, Observation, Read
 from tracker.places import Reader
 from tracker.smoother import Smoothed, smoothed
 from tracker.stamps import HOUR
+from tracker.watch import Watch, spread
 
 SURELY = 0.9  # from which probability on a tracker counts as at rest, or on the road
 SHORT = 1e-6  # hours: nothing is read so soon

@@ -6,8 +6,8 @@ from tracker.baselines.debounced import debounced
 from tracker.baselines.hints import hint, stage_at
 from tracker.baselines.last_zone import last_zone
 from tracker.baselines.rule import DWELL, rule
+from tracker.case import Case
 from tracker.chain import Chain
-from tracker.evidence import Case
 from tracker.facts import observed
 from tracker.inference import Inference
 from tracker.layout import Layout

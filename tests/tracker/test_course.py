@@ -2,8 +2,8 @@
 
 import pytest
 
+from tracker.case import Case
 from tracker.course import course
-from tracker.evidence import Case
 from tracker.facts import observed
 from tracker.inference import Inference
 from tracker.layout import EMPTY

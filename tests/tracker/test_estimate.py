@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tracker.case import Cadence
 from tracker.estimate import figures_of, of_cycle, of_reader, of_tracker, told
-from tracker.evidence import Cadence
 from tracker.intervals import Usual
 from tracker.model import Read
 from tracker.places import Reader

@@ -5,8 +5,9 @@ from math import isclose
 import numpy as np
 import pytest
 
+from tracker.case import Cadence, Case, Roles
 from tracker.chain import Chain
-from tracker.evidence import ASTRAY_PER_H, DOWN_PER_H, Cadence, Case, Evidence, Roles
+from tracker.evidence import ASTRAY_PER_H, DOWN_PER_H, Evidence
 from tracker.filter import turn
 from tracker.layout import EMPTY, Layout
 from tracker.model import Asset, Binding, Fix, Read

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from tracker.case import Cadence, Case
 from tracker.chain import TICK_MS, Chain
-from tracker.evidence import Cadence, Case
 from tracker.filter import BASE, DIGITS, Powers, predict_each
 from tracker.forecast import forecast, outlook
 from tracker.inference import Inference

@@ -5,7 +5,7 @@ from itertools import permutations
 import pytest
 
 from tracker.arrange import arrange
-from tracker.evidence import Roles
+from tracker.case import Roles
 from tracker.fold import encode
 from tracker.model import Asset
 from tracker.outages import Outages

@@ -6,8 +6,8 @@ from itertools import product
 import numpy as np
 import pytest
 
+from tracker.case import Case
 from tracker.chain import TICK_MS
-from tracker.evidence import Case
 from tracker.facts import observed
 from tracker.filter import scaled
 from tracker.inference import Inference

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tracker.account import opened
 from tracker.arrange import arrange
-from tracker.evidence import Cadence, Case
+from tracker.case import Cadence, Case
 from tracker.facts import observed, state
 from tracker.filter import update
 from tracker.fold import encode, fold

@@ -7,8 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from tracker.case import ROLES
 from tracker.chain import Chain
-from tracker.evidence import ROLES
 from tracker.inference import Setting
 from tracker.layout import Standpoint
 from tracker.model import Fact, Fix, Observation, Read

@@ -8,10 +8,10 @@ from collections import defaultdict
 from typing import NamedTuple
 
 from tracker.baselines.hints import hint
-from tracker.evidence import looks_own
 from tracker.inference import Setting
 from tracker.model import Fact, Observation, Read
 from tracker.stamps import HOUR
+from tracker.watch import looks_own
 
 WINDOW, DWELL = 2 * HOUR, 12 * HOUR
 ENOUGH = 0.5  # of votes; a read that is surely of its own zone is one

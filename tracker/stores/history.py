@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, or_, select
 
-from tracker.evidence import Cadence, Case, is_tag
+from tracker.case import Cadence, Case, is_tag
 from tracker.model import Binding, Observation, fact_subject
 from tracker.stores import rows, schema
 from tracker.versions import Version

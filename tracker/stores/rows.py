@@ -12,7 +12,6 @@ from sqlalchemy import Row
 from tracker.access import ApiKey
 from tracker.account import Explained, Reason
 from tracker.audit import Change
-from tracker.evidence import Profile
 from tracker.fold import Belief, Entry, decode, encode
 from tracker.layout import PlaceValue
 from tracker.model import (
@@ -28,6 +27,7 @@ from tracker.model import (
 from tracker.places import Reader, Site, Zone
 from tracker.ports import Line
 from tracker.present import Now, Present
+from tracker.profile import Profile
 from tracker.receipts import Hole, Progress, Span
 from tracker.stage import Told, Transition
 from tracker.versions import Version, timeline
