@@ -32,7 +32,8 @@ from commands.show import UserError
 from tracker import queries
 from tracker.clocks import ReplayClock
 from tracker.geofence import Box
-from tracker.ports import AssetFilter, Position, Reader, Store
+from tracker.ports import UNKNOWN, AssetFilter, Position, Reader, Store
+from tracker.stages import funnel
 from tracker.stores.postgresql import PostgresqlStore
 from tracker.stores.sqlite import SqliteStore
 
@@ -40,6 +41,7 @@ LATEST = 2_000  # assets that are looked up
 TIMES = 15  # that every other question is asked
 PAGE = 1_000
 FOUND = 100  # assets on a page of a search
+COUNT = "SELECT stage, count(*) FROM presents GROUP BY stage"
 BEGINNING = Position(-(2**63), "")
 COUNTRYSIDE = Yard(51.75, 5.85, 0)
 WHOLE_WORLD = Box(-90, -180, 90, 180)
@@ -48,13 +50,15 @@ LOW_COUNTRIES = Box(50.5, 3.0, 53.0, 6.0)
 
 class Question(NamedTuple):
     """What is asked: through the queries, which gives the ids of assets, and over HTTP. The
-    rows of the answer are in `table`, by the column `key`."""
+    rows of the answer are in `table`, by the column `key`; of a `counted` question they are all
+    that are told."""
 
     name: str
     ask: Callable[[Store], list[str]]
     path: str
     table: str = "beliefs"
     key: str = "asset"
+    counted: bool = False
 
 
 class Taken(NamedTuple):
@@ -74,12 +78,13 @@ class Timing(NamedTuple):
 
 
 class Database(NamedTuple):
-    """What is asked: a store, the bare driver's way to fetch rows of a table by a column, how
-    many bytes it takes, and what makes it ready once it is filled."""
+    """What is asked: a store, the bare driver's ways to fetch rows of a table by a column and to
+    count assets by stage, how many bytes it takes, and what makes it ready once it is filled."""
 
     name: str
     store: Store
     fetch: Callable[[str, str, list[str]], object]
+    by_stage: Callable[[], object]
     size: Callable[[], int]
     settle: Callable[[], object]
 
@@ -93,7 +98,10 @@ def on_sqlite(file: Path) -> Iterator[Database]:
             query = f"SELECT * FROM {table} WHERE {key} IN (SELECT value FROM json_each(?))"  # noqa: S608
             return db.execute(query, (orjson.dumps(ids).decode(),)).fetchall()
 
-        yield Database(str(file), store, fetch, lambda: file.stat().st_size, lambda: None)
+        def by_stage() -> object:
+            return db.execute(COUNT).fetchall()
+
+        yield Database(str(file), store, fetch, by_stage, lambda: file.stat().st_size, lambda: None)
 
 
 @contextmanager
@@ -112,8 +120,13 @@ def on_postgresql(url: str) -> Iterator[Database]:
             (taken,) = db.execute("SELECT pg_database_size(current_database())").fetchone() or (0,)
             return int(taken)
 
+        def by_stage() -> object:
+            return db.execute(COUNT.encode()).fetchall()
+
         # What the server does by itself, some minutes later.
-        yield Database(shown(url), store, fetch, size, lambda: db.execute("VACUUM ANALYZE"))
+        yield Database(
+            shown(url), store, fetch, by_stage, size, lambda: db.execute("VACUUM ANALYZE")
+        )
 
 
 def bench_query(
@@ -127,6 +140,7 @@ def bench_query(
     fill_s = time.perf_counter() - began
     database.settle()
     asked = {"bbox": [*_boxes(store)], "inside": [*_inside()], "search": [*_searches(assets)]}
+    asked["funnel"] = [*_funnels()]
     with _asked_of(database) as timed:
         latest = [timed(question) for question in _latest(assets)]
         groups = {
@@ -162,10 +176,11 @@ def _asked_of(database: Database) -> Iterator[Callable[..., Timing]]:
 
         def timed(question: Question, times: int = 1) -> Timing:
             found = question.ask(store)
+            fetch = partial(database.fetch, question.table, question.key, found)
             ways = (
                 partial(question.ask, store),
                 partial(_get, api, question.path, key),
-                partial(database.fetch, question.table, question.key, found),
+                database.by_stage if question.counted else fetch,
             )
             taken = [[_taken(way) for way in ways] for _ in range(times)]
             return Timing(len(found), *map(list, zip(*taken, strict=True)))
@@ -277,6 +292,12 @@ def _searches(assets: int) -> Iterator[Question]:
     yield _search(
         "site, text pallet", AssetFilter("pallet", site=site_id(0)), f"site={site_id(0)}&q=pallet"
     )
+    yield _search("stage in_use", AssetFilter(stage="in_use"), "stage=in_use")
+    yield _search(
+        "site, class pump, stage ready, p",
+        AssetFilter(None, "pump", site_id(0), stage="ready", p_min=0.9),
+        f"site={site_id(0)}&class=pump&stage=ready&p_min=0.9",
+    )
     yield _search("site", AssetFilter(site=site_id(0)), f"site={site_id(0)}")
     yield _search(
         "site, class pump", AssetFilter(None, "pump", site_id(0)), f"site={site_id(0)}&class=pump"
@@ -286,6 +307,24 @@ def _searches(assets: int) -> Iterator[Question]:
         yield _search(f"attribute {owner}", wanted, f"attribute={owner}:{colour}")
     external = AssetFilter(labels=(("id:erp", number),))
     yield _search("external id", external, f"external_id=erp:{number}")
+
+
+def _funnels() -> Iterator[Question]:
+    site = site_id(0)
+    for name, class_, where in (
+        ("all", None, None),
+        ("class pallet", "pallet", None),
+        ("the biggest site", None, site),
+    ):
+        given = {"class": class_, "site": where}
+        path = "&".join(f"{key}={value}" for key, value in given.items() if value is not None)
+        ask = partial(_counted, class_=class_, site=where)
+        yield Question(name, ask, f"/v1/stages?{path}", counted=True)
+
+
+def _counted(store: Store, class_: str | None, site: str | None) -> list[str]:
+    with store.reading() as reader:
+        return [group.stage or UNKNOWN for group in funnel(reader, class_, site)]
 
 
 def _search(name: str, wanted: AssetFilter, query: str) -> Question:

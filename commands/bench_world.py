@@ -19,7 +19,7 @@ from gateway.decoders.native import decode_events
 from tracker.arrange import put_place
 from tracker.audit import PROGRAM
 from tracker.model import Asset, Device, Message
-from tracker.places import Circle, Polygon, Site
+from tracker.places import Circle, Polygon, Site, SiteKind
 from tracker.ports import Store, Writer
 from tracker.record import record
 from tracker.stamps import StampPolicy
@@ -42,6 +42,7 @@ CITIES = [
     (51.05, 3.72),
 ]
 CLASSES = ["pallet"] * 10 + ["container"] * 4 + ["cage"] * 3 + ["tool"] * 2 + ["pump"]
+STAGES = ["in_use", "ready", "in_use", "return_transit", "in_use", "ready", "inspection"]
 COLOURS = ["blue", "green", "red", "grey", "white", "yellow"]
 RARE = "Quetzal"  # in the name of one asset of 50,000
 # Of all assets, the share of each site: the biggest holds 2 %, all of them together 58 %.
@@ -135,7 +136,8 @@ def _asset(chance: Random, number: int) -> Asset:
     attributes = {"colour": colour, "owner": f"customer-{chance.randrange(200):03}"}
     external = {"erp": f"4{number:07}"}
     home = site_id(chance.randrange(SITES))
-    return Asset(asset_id(number), class_, name, home, None, attributes, external)
+    stage = STAGES[number % len(STAGES)]
+    return Asset(asset_id(number), class_, name, home, stage, attributes, external)
 
 
 def _site(number: int, yard: Yard) -> Site:
@@ -146,7 +148,8 @@ def _site(number: int, yard: Yard) -> Site:
         high, wide = radius_m / 111_195, radius_m / 69_000  # in degrees, there
         corners = [(-1, -1), (1, -1), (1, 1), (-1, 1)]
         fence = Polygon(polygon=[(lon + x * wide, lat + y * high) for x, y in corners])
-    return Site(id=site_id(number), name=f"Yard {number + 1}", geofence=fence)
+    kind: SiteKind = "customer" if number % 5 else "depot"
+    return Site(id=site_id(number), name=f"Yard {number + 1}", kind=kind, geofence=fence)
 
 
 def _message(chance: Random, number: int) -> Message:
