@@ -120,8 +120,11 @@ def asset_status(reader: Reader, asset: str, now: int, as_of: int | None = None)
 def location(reader: Reader, asset: str, now: int, as_of: int | None = None) -> Located:
     """An asset's newest place, or the newest one known at `as_of`. Raises UnknownAsset,
     NotLocated, BeforeLog."""
-    known_asset(reader, asset)
+    if as_of is not None:
+        known_asset(reader, asset)
     belief = believed(reader, asset, as_of)
+    if belief is None:  # of one that is believed in it need not be asked whether it is known
+        known_asset(reader, asset)
     found = located(reader, belief, now, as_of)
     if found is None:
         raise NotLocated(asset)
