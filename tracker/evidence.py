@@ -113,14 +113,13 @@ class Evidence:
 
     def cuts(self, case: Case, roles: Roles, since: int, until: int) -> list[int]:
         """When, between two event times, an asset begins to tell of itself otherwise."""
-        cuts = set[int]()
-        for bounds in (self.layout.boundaries, self._downs(case, roles)):
-            cuts.update(bounds[bisect_right(bounds, since) : bisect_left(bounds, until)])
-        for binding in case.bindings:
-            cuts.update(
-                at for at in (binding.since, binding.until) if at is not None and since < at < until
-            )
-        return sorted(cuts)
+        bounds = self.layout.boundaries
+        cuts = bounds[bisect_right(bounds, since) : bisect_left(bounds, until)]
+        others = [at for one in case.bindings for at in (one.since, one.until) if at is not None]
+        others += self._downs(case, roles)
+        if others:
+            cuts = sorted({*cuts, *(at for at in others if since < at < until)})
+        return cuts
 
     def _downs(self, case: Case, roles: Roles) -> list[int]:
         """When readers at an asset's sites went down or came back."""

@@ -47,7 +47,7 @@ def present(
     standing, chain = known(belief), setting.evidence.chain
     at = max(now - behind, belief.at)
     stages = chain.by_stage(predicted(standing, setting.case, setting.evidence, at))
-    told = told_at(standing, setting, _held(standing, before), belief.at, at)
+    told = told_at(standing, setting, _held(standing, before), belief.at, at, stages)
     p = float(stages[0, chain.number[told.stage]] if told.stage else stages.max())
     made = Present(
         belief.asset,
@@ -87,23 +87,21 @@ def _held(standing: Standing, before: Present | None) -> Told:
     return before.told if before is not None and before.path == standing.told else standing.told
 
 
-def told_at(standing: Standing, setting: Setting, held: Told, since: int, at: int) -> Told:
-    """What is told at a time, where something was `held` at `since`, the last observation. What
-    time alone tells is told since it has become true, not since somebody looked: that is found by
-    halving."""
+def told_at(
+    standing: Standing, setting: Setting, held: Told, since: int, at: int, stages: Array
+) -> Told:
+    """What is told at a time, at probabilities of stages (one row), where something was `held` at
+    `since`, the last observation. What time alone tells is told since it has become true, not
+    since somebody looked: that is found by halving."""
     (case, evidence), chain = setting, setting.evidence.chain
-
-    def told(tick: int) -> Told:
-        q = chain.by_stage(predicted(standing, case, evidence, tick * TICK_MS))
-        return tell(held, q, chain, tick * TICK_MS)
-
-    before, tick = since // TICK_MS, at // TICK_MS
-    found = told(tick)
+    found = tell(held, stages, chain, at)
     if found is held:
         return held
+    before, tick = since // TICK_MS, at // TICK_MS
     while tick - before > 1:
         middle = (before + tick) // 2
-        if told(middle).stage == found.stage:
+        q = chain.by_stage(predicted(standing, case, evidence, middle * TICK_MS))
+        if tell(held, q, chain, middle * TICK_MS).stage == found.stage:
             tick = middle
         else:
             before = middle

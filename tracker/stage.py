@@ -219,6 +219,8 @@ def _segments(
     cut only where that changes: what changes elsewhere must not change a bit."""
     parts = list[tuple[int, Profile]]()
     since = known.tick
+    if until // TICK_MS <= since:
+        return parts
     for cut in (*evidence.cuts(case, known.roles, since * TICK_MS, until), until):
         ticks = cut // TICK_MS - since
         if ticks <= 0:

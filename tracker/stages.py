@@ -162,7 +162,8 @@ def _moved(told: Told, belief: Belief, setting: Setting, at: int) -> Told:
     is none."""
     if told.stage is not None and told.stage not in setting.evidence.chain.number:
         told = Told(None, told.since, told.p)
-    return told_at(known(belief), setting, told, max(told.since, belief.at), at)
+    standing, since = known(belief), max(told.since, belief.at)
+    return told_at(standing, setting, told, since, at, _stages(standing, setting, at))
 
 
 def _p(told: Told, q: Array, chain: Chain) -> float:
