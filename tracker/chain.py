@@ -81,6 +81,7 @@ class Chain:
         self.starts = [0, *accumulate(width * n for n in parts)][:-1]
         self.enter = self._with_tracker(_entries(process))
         self.rates: Array = self._rates()
+        self._starts: dict[str | None, Array] = {}
 
     def _rates(self) -> Array:
         stages = _generator(self.process)
@@ -102,7 +103,14 @@ class Chain:
         """What is believed before the first observation (one row): of a known initial stage
         .98, the rest mostly in what comes next of it; of an unknown one, as the chain is in the
         long run of a return."""
-        if stage in self.number:
+        known = stage if stage in self.number else None
+        if known not in self._starts:
+            self._starts[known] = self._start(known)
+            self._starts[known].setflags(write=False)
+        return self._starts[known]
+
+    def _start(self, stage: str | None) -> Array:
+        if stage is not None:
             weights = self._about(self.number[stage])
         else:
             weights = _visits(self.process) * [

@@ -356,9 +356,9 @@ class Evidence:
     def _location(self, roles: Roles, stage: str | None, at: int) -> Array:
         """How likely a fix is found at each role's site, at a site that means a stage, and
         anywhere else (rows), of an asset in each state."""
-        fenced = tuple(self.layout.is_fenced(kind, at) for kind in ROLES)
-        key = (fenced, stage, self.layout.epoch(at), roles)
+        key = (stage, self.layout.epoch(at), roles)
         if key not in self._located:
+            fenced = [self.layout.is_fenced(kind, at) for kind in ROLES]
             workshops = {
                 site.stage for site in self.layout.sites(at).values() if site.stage is not None
             }

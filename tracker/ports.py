@@ -571,8 +571,8 @@ class Writer(Reader, Protocol):
     def letters_by_number(self, numbers: Iterable[int]) -> list[tuple[int, DeadLetter]]:
         """The dead letters of these numbers, in their order."""
 
-    def first_heard(self, device: str, received: int) -> None:
-        """Note a device's first reception, unless there was one."""
+    def first_heard(self, received: Mapping[str, int]) -> None:
+        """Note the first reception of devices, of each unless there was one."""
 
     def put_device(self, device: Device) -> None:
         """Add or change a device; its first reception stays."""

@@ -171,7 +171,7 @@ def first_heard(tx: Writer, messages: Sequence[Message]) -> dict[str, Device]:
             first[device.id] = min(message.received, first.get(device.id, message.received))
     for name, received in first.items():
         devices[name] = replace(devices[name], first_received=received)
-        tx.first_heard(name, received)
+    tx.first_heard(first)
     return devices
 
 

@@ -398,10 +398,9 @@ class TestRegistry:
     def test_the_first_reception_is_noted_once(self, store):
         with store.writing() as tx:
             tx.put_device(Device("a", "tracker"))
-            tx.first_heard("a", 7)
+            tx.first_heard({"a": 7})
             assert tx.devices(["a"])["a"].first_received == 7
-            tx.first_heard("a", 5)
-            tx.first_heard("nobody", 5)
+            tx.first_heard({"a": 5, "nobody": 5})
         with store.writing() as tx:
             assert tx.devices(["a"])["a"].first_received == 7
 

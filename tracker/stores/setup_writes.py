@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from tracker.access import ApiKey
 from tracker.audit import Change
@@ -45,11 +45,15 @@ class SetupWrites(sql.Speaks):
             known[subject] = rows.bindings(versions) if versions else []
         return {subject: known[subject] for subject in wanted}
 
-    def first_heard(self, device: str, received: int) -> None:
+    def first_heard(self, received: Mapping[str, int]) -> None:
+        if not received:
+            return
         table = schema.devices
-        unheard = (table.c.id == device) & table.c.first_received.is_(None)
-        self._db.execute(update(table).where(unheard).values(first_received=received))
-        self._cache.devices.pop(device, None)
+        unheard = (table.c.id == bindparam("device")) & table.c.first_received.is_(None)
+        noted = update(table).where(unheard).values(first_received=bindparam("at"))
+        self._db.execute(noted, [{"device": one, "at": at} for one, at in received.items()])
+        for device in received:
+            self._cache.devices.pop(device, None)
 
     def put_device(self, device: Device) -> None:
         self.put_devices([device])
