@@ -20,14 +20,14 @@ class StageReads(sql.Speaks):
         table = schema.presents
         groups = (table.c.stage, table.c["class"], table.c.site)
         query = select(*groups, func.count(), func.avg(table.c.since + table.c.behind))
-        if class_ is not None:
-            query = query.where(table.c["class"] == class_)
         if site is not None:
             query = query.where(table.c.site == site)
+        # All classes are counted along the index; to look for one takes half as long again.
         found = self._db.execute(query.group_by(*groups))
         return [
             Crowd(stage, of_class, at_site, assets, float(since))
             for stage, of_class, at_site, assets, since in found
+            if class_ in (None, of_class)
         ]
 
     def waiting(self, after: str, limit: int) -> Waiting:
