@@ -50,8 +50,8 @@ def as_tag(text: str) -> str:
 def of_tag(value: str) -> str:
     """The id that stands so in a tag.
 
-    >>> of_tag("50%25"), of_tag(as_tag("a\\"))
-    ('50%', 'a\\')
+    >>> of_tag("50%25"), of_tag("a%5C") == "a" + chr(92)
+    ('50%', True)
     """
     return unquote(value)
 
