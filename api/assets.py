@@ -269,7 +269,7 @@ def list_assets(
             queries.known_place(reader, "site", site)
         wanted = AssetFilter(q, class_, site, tuple(labels), stage, p_min)
         rows, last = cut(reader.assets(wanted, after, limit + 1), limit)
-        beliefs = reader.beliefs(row.id for row in rows)
+        beliefs = reader.placed(row.id for row in rows)
         presents = reader.presents(row.id for row in rows)
         stale = reader.stale_count()
     return AssetPage(

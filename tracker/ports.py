@@ -192,6 +192,10 @@ class Reader(Protocol):
 
     def beliefs(self, assets: Iterable[str]) -> dict[str, Belief]: ...
 
+    def placed(self, assets: Iterable[str]) -> dict[str, Belief]:
+        """What is believed of assets but for their stages, as in all that follows that gives a
+        list: `standing` is None there, for it is the larger part by far."""
+
     def revision(self, asset: str) -> int | None:
         """The layout's revision with which an asset's belief was folded."""
 

@@ -33,6 +33,9 @@ from tracker.whereabouts import Moment, Visit
 
 CELLS_A_DEGREE = 2_000  # of the index by last place: about 50 m
 MANY = 100_000  # assets: to sort so many takes longer than to walk by id until a page is full
+_WHOLE = select(schema.beliefs.c.body, schema.standings.c.body).outerjoin(
+    schema.standings, schema.standings.c.asset == schema.beliefs.c.asset
+)
 _words: ColumnElement[int] = literal_column("words.rowid", Integer)
 
 
@@ -81,13 +84,16 @@ class AssetReads(sql.Speaks):
         return [(name[3:], value, orjson.loads(assets)) for name, value, assets in found]
 
     def belief(self, asset: str) -> Belief | None:
-        table = schema.beliefs
-        body = self._db.scalar(select(table.c.body).where(table.c.asset == asset))
-        return fold.decode(body) if body else None
+        row = self._db.execute(_WHOLE.where(schema.beliefs.c.asset == asset)).first()
+        return rows.belief(row) if row else None
 
     def beliefs(self, assets: Iterable[str]) -> dict[str, Belief]:
         found = self._db.exec_driver_sql(self._sql.beliefs, (sql.as_json(list(assets)),))
-        return {belief.asset: belief for (body,) in found for belief in [fold.decode(body)]}
+        return {belief.asset: belief for belief in map(rows.belief, found)}
+
+    def placed(self, assets: Iterable[str]) -> dict[str, Belief]:
+        found = self._db.exec_driver_sql(self._sql.placed, (sql.as_json(list(assets)),))
+        return {belief.asset: belief for belief in map(fold.decode, found.scalars())}
 
     def revision(self, asset: str) -> int | None:
         table = schema.beliefs
@@ -97,8 +103,7 @@ class AssetReads(sql.Speaks):
         return revision
 
     def every_belief(self) -> Iterator[Belief]:
-        for body in self._db.scalars(select(schema.beliefs.c.body)):
-            yield fold.decode(body)
+        yield from map(rows.belief, self._db.execute(_WHOLE))
 
     def located(self, box: Box, after: str, limit: int) -> list[Belief]:
         table, here = schema.beliefs, _in_cells(box)

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import delete, func, select, tuple_, union, update
 
-from tracker import fold
 from tracker.cells import cells_near
 from tracker.fold import Belief, Entry, Place
 from tracker.geofence import Box
@@ -16,6 +15,15 @@ from tracker.stores import rows, schema, sql
 from tracker.stores.asset_reads import between, cell
 from tracker.stores.cache import Cache
 from tracker.whereabouts import Moment, Visit
+
+_OF_ASSET = (
+    schema.beliefs,
+    schema.standings,
+    schema.snapshots,
+    schema.visits,
+    schema.transitions,
+    schema.presents,
+)
 
 
 class AssetWrites(sql.Speaks):
@@ -28,17 +36,19 @@ class AssetWrites(sql.Speaks):
         wanted = list(assets)
         if unknown := [asset for asset in wanted if asset not in known]:
             known.update(dict.fromkeys(unknown))
-            for (body,) in self._db.exec_driver_sql(self._sql.beliefs, (sql.as_json(unknown),)):
-                belief = fold.decode(body)
+            for row in self._db.exec_driver_sql(self._sql.beliefs, (sql.as_json(unknown),)):
+                belief = rows.belief(row)
                 known[belief.asset] = belief
         return {asset: found for asset in wanted if (found := known[asset]) is not None}
 
     def save_beliefs(self, beliefs: Sequence[Belief], revision: int) -> None:
         known = self._cache.beliefs
-        moved, stayed = [], []
+        moved, stayed, standings = [], [], []
         for belief in beliefs:
-            body, found_by = fold.encode(belief).decode(), _found_by(belief)
+            body, found_by = rows.placed_body(belief), _found_by(belief)
             before = known.get(belief.asset)
+            if belief.standing and (before is None or belief.standing != before.standing):
+                standings.append((belief.asset, rows.standing_body(belief.standing)))
             if before is not None and _found_by(before) == found_by:
                 stayed.append((body, revision, belief.asset))
             else:
@@ -46,10 +56,10 @@ class AssetWrites(sql.Speaks):
             known[belief.asset] = belief
         self._many(self._sql.save_body, stayed)
         self._many(self._sql.save_belief, moved)
+        self._many(self._sql.save_standing, standings)
 
     def drop_belief(self, asset: str) -> None:
-        of_asset = (schema.snapshots, schema.visits, schema.transitions, schema.presents)
-        for table in (schema.beliefs, *of_asset):
+        for table in _OF_ASSET:
             self._db.execute(delete(table).where(table.c.asset == asset))
         self._cache.beliefs.pop(asset, None)
         self._cache.presents.pop(asset, None)

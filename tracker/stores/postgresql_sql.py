@@ -112,6 +112,7 @@ POSTGRESQL = Statements(
     save_belief=_upsert(schema.beliefs),
     save_body="UPDATE beliefs SET body = v.body, revision = v.revision FROM "
     f"{_rows(_columns(_b, 'body', 'revision', 'asset'))} WHERE beliefs.asset = v.asset",
+    save_standing=_upsert(schema.standings),
     note_vital=_upsert(
         _v, where="WHERE (excluded.at, excluded.key) > (vitals.at, vitals.key)"
     ).replace(_rows(list(_v.c)), f"({_NEWEST_VITALS.format(_rows(list(_v.c)))}) AS v"),
@@ -131,7 +132,9 @@ POSTGRESQL = Statements(
     "WHERE EXISTS (SELECT 1 FROM log WHERE log.subject = wanted)",
     stale="SELECT asset, at FROM stale "
     "WHERE asset = ANY(ARRAY(SELECT json_array_elements_text(%s::json)))",
-    beliefs="SELECT body FROM beliefs "
+    beliefs="SELECT b.body, s.body FROM beliefs AS b LEFT JOIN standings AS s ON s.asset = b.asset "
+    "WHERE b.asset = ANY(ARRAY(SELECT json_array_elements_text(%s::json)))",
+    placed="SELECT body FROM beliefs "
     "WHERE asset = ANY(ARRAY(SELECT json_array_elements_text(%s::json)))",
     add_coarsening=_upsert(schema.coarsenings, noted="coarsenings.noted + 1"),
     forget_coarsening=f"DELETE FROM coarsenings USING {_rows(list(schema.coarsenings.c))} "

@@ -29,7 +29,7 @@ from tracker.ports import Line
 from tracker.present import Now, Present
 from tracker.profile import Profile
 from tracker.receipts import Hole, Progress, Span
-from tracker.stage import Told, Transition
+from tracker.stage import Standing, Told, Transition, plain, standing
 from tracker.versions import Version, timeline
 from tracker.whereabouts import Moment, Visit
 
@@ -147,6 +147,23 @@ def line(row: Row[Any]) -> Line:
     body = orjson.loads(row.body)
     entry = Entry(row.asset, row.kind, row.about, row.at, body, row.supersedes)
     return Line(row.id, row.recorded, entry)
+
+
+def placed_body(belief: Belief) -> str:
+    """A belief but for its standing."""
+    return encode(belief._replace(standing=None)).decode()
+
+
+def standing_body(standing: Standing) -> str:
+    """A belief's standing."""
+    return orjson.dumps(plain(standing)).decode()
+
+
+def belief(row: Sequence[Any]) -> Belief:
+    """A belief from those two; there is not always a standing."""
+    body, known = row
+    placed = decode(body)
+    return placed._replace(standing=standing(orjson.loads(known))) if known else placed
 
 
 def snapshot_row(belief: Belief, base: bool) -> tuple[Any, ...]:

@@ -124,6 +124,16 @@ beliefs = Table(
     sqlite_with_rowid=False,
 )
 
+# In which stages assets are, apart from where they are: it is the larger part by far, and lists
+# show places.
+standings = Table(
+    "standings",
+    metadata,
+    Column("asset", Text, primary_key=True),
+    Column("body", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 snapshots = Table(
     "snapshots",
     metadata,

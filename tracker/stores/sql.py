@@ -58,6 +58,7 @@ class Statements:
     save_progress: str
     save_belief: str
     save_body: str
+    save_standing: str
     note_vital: str
     mark_stale: str
     suspect: str
@@ -69,6 +70,7 @@ class Statements:
     observed: str
     stale: str
     beliefs: str
+    placed: str
     add_coarsening: str
     forget_coarsening: str
     many: Callable[[Connection, str, Sequence[tuple[Any, ...]]], CursorResult[Any]]
@@ -110,6 +112,7 @@ _SAVE_PROGRESS = """
 _SAVE_BELIEF = _insert(schema.beliefs, "OR REPLACE")
 # For an asset that is where it was: the indexes stay untouched.
 _SAVE_BODY = "UPDATE beliefs SET body = ?, revision = ? WHERE asset = ?"
+_SAVE_STANDING = _insert(schema.standings, "OR REPLACE")
 _NOTE_VITAL = """
     INSERT INTO vitals (device, name, value, at, key) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET value = excluded.value, at = excluded.at, key = excluded.key
@@ -144,7 +147,10 @@ _OBSERVED = """
     SELECT value FROM json_each(?)
     WHERE EXISTS (SELECT 1 FROM log WHERE log.subject = json_each.value)"""
 _STALE = "SELECT asset, at FROM stale WHERE asset IN (SELECT value FROM json_each(?))"
-_BELIEFS = "SELECT body FROM beliefs WHERE asset IN (SELECT value FROM json_each(?))"
+_PLACED = "SELECT body FROM beliefs WHERE asset IN (SELECT value FROM json_each(?))"
+_BELIEFS = """
+    SELECT b.body, s.body FROM beliefs AS b LEFT JOIN standings AS s ON s.asset = b.asset
+    WHERE b.asset IN (SELECT value FROM json_each(?))"""
 _ADD_COARSENING = """
     INSERT INTO coarsenings (series, day, noted) VALUES (?, ?, ?)
     ON CONFLICT DO UPDATE SET noted = coarsenings.noted + 1"""
@@ -178,6 +184,7 @@ SQLITE = Statements(
     save_progress=_SAVE_PROGRESS,
     save_belief=_SAVE_BELIEF,
     save_body=_SAVE_BODY,
+    save_standing=_SAVE_STANDING,
     note_vital=_NOTE_VITAL,
     mark_stale=_MARK_STALE,
     suspect=_SUSPECT,
@@ -189,6 +196,7 @@ SQLITE = Statements(
     observed=_OBSERVED,
     stale=_STALE,
     beliefs=_BELIEFS,
+    placed=_PLACED,
     add_coarsening=_ADD_COARSENING,
     forget_coarsening=_FORGET_COARSENING,
     many=lambda db, statement, values: db.exec_driver_sql(statement, list(values)),

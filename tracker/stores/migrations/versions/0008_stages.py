@@ -16,6 +16,12 @@ BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def upgrade() -> None:
     op.create_table(
+        "standings",
+        sa.Column("asset", TEXT, primary_key=True),
+        sa.Column("body", TEXT, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "transitions",
         sa.Column("asset", TEXT, primary_key=True),
         sa.Column("at", BIG, primary_key=True),
