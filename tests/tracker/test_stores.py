@@ -571,6 +571,19 @@ class TestTransactions:
                 assert recorded.receipts[0][2:] == (seq, [])
                 assert tx.beliefs(["A1"])["A1"].observations == seq + 1
 
+    def test_what_is_remembered_is_what_the_other_has_written_last(self, twins):
+        one, other = twins
+        beliefs = [Belief("A1", n, n, "6b", None, None) for n in range(6)]
+        for n, store in enumerate([one, one, other, one, other, other]):
+            with store.recording() as tx:
+                assert tx.beliefs(["A1"]) == ({"A1": beliefs[n - 1]} if n else {})
+                tx.save_beliefs([beliefs[0]], 0)
+                tx.save_beliefs([beliefs[n]], 0)
+        with one.writing() as tx:
+            tx.drop_belief("A1")
+        with other.recording() as tx:
+            assert tx.beliefs(["A1"]) == {}
+
     def test_of_two_contents_at_once_one_is_kept_and_one_is_a_dead_letter(self, twins, make):
         one, other = twins
         first, second = (make.message(make.fix(make.NOW - n)) for n in (1, 2))

@@ -33,6 +33,7 @@ class Cache:
         self.progress: dict[Boot, Progress] = {}
         self.beliefs: dict[str, Belief | None] = {}
         self.presents: dict[str, Present | None] = {}
+        self.editions: dict[tuple[str, str], str] = {}  # of those two, by table and asset
         self.doubted: set[str] | None = None  # devices of which something is in quarantine
         self.sightings: set[tuple[str, str]] = set()
         self.profiles: set[int] = set()
@@ -47,8 +48,9 @@ class Cache:
         self.projected: bool | None = None
 
     def forget_states(self) -> None:
-        """Know nothing of what other recorders may have changed."""
-        self.progress, self.beliefs, self.presents = {}, {}, {}
+        """Know nothing of what other recorders may have changed; beliefs and what is told have
+        editions by which that is seen."""
+        self.progress = {}
         self.doubted = self.anything_stale = None
 
     def heed(self, outage: int) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -28,6 +29,7 @@ from sqlalchemy import (
 from tracker.fold import Belief, Entry
 from tracker.model import Asset, Device, Observation
 from tracker.ports import SPAN_MS, AssetFilter, LogSpan, Outbound
+from tracker.present import Now, Present
 from tracker.stamps import AHEAD_CORRECTED
 from tracker.stores import rows, schema, sql
 from tracker.stores.asset_reads import told_of
@@ -135,6 +137,8 @@ class PostgresqlWriter(PostgresqlReader, SqlWriter):
     ) -> None:
         SqlWriter.__init__(self, connection, cache, statements)
         self._partitions = partitions
+        self._sure: set[tuple[str, str]] = set()  # of which nobody changes the edition any more
+        self._own_edition: str | None = None
 
     def append(self, observations: Sequence[Observation], recorded: int) -> dict[bytes, int]:
         if not observations:
@@ -172,7 +176,44 @@ class PostgresqlWriter(PostgresqlReader, SqlWriter):
     def beliefs(self, assets: Iterable[str]) -> dict[str, Belief]:
         wanted = list(assets)
         self._lock(schema.assets, set(wanted))
+        self._forget_changed(schema.beliefs, self._cache.beliefs, wanted)
         return super().beliefs(wanted)
+
+    def save_beliefs(self, beliefs: Sequence[Belief], revision: int) -> None:
+        self._note_changed(schema.beliefs, (belief.asset for belief in beliefs))
+        super().save_beliefs(beliefs, revision)
+
+    def presents(self, assets: Iterable[str]) -> dict[str, Present]:
+        wanted = list(assets)
+        self._forget_changed(schema.presents, self._cache.presents, wanted)
+        return super().presents(wanted)
+
+    def save_presents(self, told: Sequence[Now]) -> None:
+        self._note_changed(schema.presents, (now.present.asset for now in told))
+        super().save_presents(told)
+
+    def _forget_changed(self, table: Table, known: dict[str, Any], assets: Iterable[str]) -> None:
+        """Forget what others have changed since it was read or written here. The transaction
+        that wrote a row tells which edition of it this is."""
+        names = {asset: (table.name, asset) for asset in assets}
+        unsure = [asset for asset, name in names.items() if name not in self._sure]
+        query = f"SELECT asset, xmin::text FROM {table.name} WHERE asset = ANY(%s::text[])"
+        found = self._db.exec_driver_sql(query, (array(unsure),)).all() if unsure else []
+        there, editions = {row.asset: row.xmin for row in found}, self._cache.editions
+        for asset in unsure:
+            edition, name = there.get(asset, ""), names[asset]
+            if editions.get(name) != edition:
+                editions[name] = edition
+                known.pop(asset, None)
+        self._sure.update(names.values())
+
+    def _note_changed(self, table: Table, assets: Iterable[str]) -> None:
+        if self._own_edition is None:
+            query = "SELECT pg_current_xact_id()::xid::text"
+            self._own_edition = self._db.exec_driver_sql(query).scalar_one()
+        names = [(table.name, asset) for asset in assets]
+        self._cache.editions.update(dict.fromkeys(names, self._own_edition))
+        self._sure.update(names)
 
     def _lock(self, table: Table, ids: set[str]) -> None:
         self._db.exec_driver_sql(
