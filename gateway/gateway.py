@@ -19,6 +19,7 @@ from tracker.receipts import Receipt
 from tracker.refold import refresh_some
 
 BATCH_AT_MOST = 1_000
+IDLE_S = 0.1
 GATHER_S = 0.004  # how long a batch waits for company
 STORE_RETRY_S = (0.1, 0.2, 0.5, 1, 2, 5)
 OUTBOX_EVERY_S = 1.0
@@ -110,7 +111,8 @@ class Gateway:
         self._beat = self._clock.mono()
         waiting = self._session.waiting
         if not waiting or self._next_try > self._beat:
-            self._session.serve(timeout=0.1)
+            idle_until = min(self._beat + IDLE_S, self._next_refold)
+            self._session.serve(timeout=max(idle_until - self._beat, 0.0))
         gather_until = self._clock.mono() + GATHER_S
         while waiting and len(waiting) < BATCH_AT_MOST and self._next_try <= self._beat:
             left = gather_until - self._clock.mono()

@@ -22,6 +22,7 @@ from tracker.stage_points import queue_stages
 from tracker.whereabouts import Moment, Visit
 
 SNAPSHOT_EVERY = 32  # observations: reading so many back and folding them takes about 3 ms
+REFOLDED_AT_ONCE = 5  # assets of a batch, some 3 ms each; of the others a worker takes care
 ALWAYS = -(2**63)  # an event time before every other
 NOT_BEHIND: Mapping[bytes, int] = {}
 NO_CLOCKS: Mapping[str, int] = {}
@@ -79,13 +80,16 @@ def refold_touched(
 ) -> None:
     """Bring the beliefs up to date that newly logged rows touch, and what is told of them now.
     `behind` is how far (ms) the clocks of recordings are behind, by the event keys of their
-    rows."""
+    rows. Where rows of many assets come late, as from gateways that share a long queue, most are
+    left to be folded once for all that is late."""
     touched = _touched(tx, rows)
     before = tx.beliefs(touched)
     stale = tx.stale(touched)
     settings = tx.settings(touched)
     beliefs, snapshots, entries = list[Belief](), list[Belief](), list[Entry]()
     visits, transitions = list[tuple[str, Visit]](), list[tuple[str, Transition]]()
+    late = [a for a, fresh in touched.items() if a in stale or not follows(before.get(a), fresh)]
+    left = {asset: touched.pop(asset)[0].at for asset in late[REFOLDED_AT_ONCE:]}
     for asset, fresh in touched.items():
         old = before.get(asset)
         if asset in stale:
@@ -104,13 +108,28 @@ def refold_touched(
             snapshots += kept
             class_ = setting.case.asset.class_
             entries += news(Told(old, (), ()), Told(belief, ended, told), class_)
+    tx.mark_stale(left)
     tx.save_beliefs(beliefs, tx.inference().revision)
     tx.add_visits(visits)
     tx.add_transitions(transitions)
     tx.save_snapshots(snapshots)
     _write(tx, entries, recorded)
-    nows = {asset: max(row.received for row in fresh) for asset, fresh in touched.items()}
-    tell_present(tx, nows, recorded, _clocks(tx.beliefs(touched), touched, behind))
+    after = tx.beliefs(touched)
+    clocks = _clocks(after, touched, behind)
+    nows = {
+        asset: max(row.received for row in fresh)
+        for asset, fresh in touched.items()
+        if clocks.get(asset) or not _tells_the_same(before.get(asset), after.get(asset))
+    }
+    tell_present(tx, nows, recorded, clocks)
+
+
+def _tells_the_same(old: Belief | None, new: Belief | None) -> bool:
+    """Whether what was told of an asset may stand: most of what comes within minutes says nothing
+    new of its stage, and what time has changed meanwhile a sweep finds."""
+    if old is None or new is None:
+        return False
+    return old.standing == new.standing and old.whereabouts.site == new.whereabouts.site
 
 
 def tell_unseen(tx: Writer, assets: Iterable[str], now: int) -> None:
@@ -166,7 +185,7 @@ def _onto(old: Belief | None, fresh: Sequence[Observation], setting: Setting) ->
     return Rerun(belief, visits, told, [belief] if due else [])
 
 
-def _touched(tx: Writer, rows: Sequence[Observation]) -> Mapping[str, list[Observation]]:
+def _touched(tx: Writer, rows: Sequence[Observation]) -> dict[str, list[Observation]]:
     """The rows of each asset, in order."""
     touched: dict[str, list[Observation]] = defaultdict(list)
     bindings = tx.bindings({row.subject for row in rows})

@@ -183,6 +183,13 @@ class PostgresqlWriter(PostgresqlReader, SqlWriter):
         self._note_changed(schema.beliefs, (belief.asset for belief in beliefs))
         super().save_beliefs(beliefs, revision)
 
+    def stale_assets(self, limit: int) -> list[str]:
+        """Those that nobody else is at; they are locked."""
+        stale, assets = schema.stale, schema.assets
+        query = select(stale.c.asset).join(assets, assets.c.id == stale.c.asset).limit(limit)
+        free = query.with_for_update(of=assets, key_share=True, skip_locked=True)
+        return list(self._db.scalars(free))
+
     def presents(self, assets: Iterable[str]) -> dict[str, Present]:
         wanted = list(assets)
         self._forget_changed(schema.presents, self._cache.presents, wanted)
