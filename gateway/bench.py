@@ -12,7 +12,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,15 +48,18 @@ class Round:
 
 
 def bench_ingest(open_store: OpenStore, messages: int, rounds: int, waiting: int) -> dict[str, Any]:
-    """Medians over some rounds, for one event a message from 1,000 devices and for 50 reads a
-    message; then the latency from publishing to the receipt, at a steady rate and while one
-    device floods; and, where `waiting` is given, the memory used with so many messages queued."""
+    """Medians over some rounds, for one event a message from 1,000 devices, each second and every
+    ten minutes, where most messages say something of the stage; and for 50 reads a message; then
+    the latency from publishing to the receipt, at a steady rate and while one device floods; and,
+    where `waiting` is given, the memory used with so many messages queued."""
     single = Load(messages, devices=1_000, events=1, kind="fix")
+    apart = replace(single, every_s=600)
     many = Load(max(messages // 20, 100), devices=1_000, events=50, kind="read")
     # Memory first: what is measured is the most that the process has ever used.
     memory = {"waiting": _memory(open_store, waiting)} if waiting else {}
     return {
         **_drained(open_store, single, rounds),
+        "ten_minutes_apart": _drained(open_store, apart, rounds),
         "reads_50": _drained(open_store, many, rounds),
         "latency_ms": latency(open_store),
         "flood_latency_ms": flood_latency(open_store),

@@ -28,13 +28,15 @@ WITHIN_S = 1_800
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """So many messages, from devices that take turns; each of some events of one kind."""
+    """So many messages, from devices that take turns; each of some events of one kind. A device
+    has something to tell `every_s`."""
 
     messages: int
     devices: int
     events: int
     kind: str
     name: str = "dev"
+    every_s: float = 1.0
 
     def device(self, n: int) -> str:
         return f"{self.name}-{n}"
@@ -48,13 +50,14 @@ class Load:
         return orjson.dumps(asdict(self)).decode()
 
     def published(self, *, live: bool = False) -> Iterator[tuple[str, bytes]]:
-        """Topics and payloads, stamped now: a second for every 1,000 messages; or `live`, each
-        when it is asked for."""
+        """Topics and payloads, the last of them stamped now; or `live`, each when it is asked
+        for."""
         now = time.time_ns() // 1_000_000
         events = [self._event(n) for n in range(self.events)]
         for n in range(self.messages):
             seq, turn = divmod(n, self.devices)
-            at = time.time_ns() // 1_000_000 if live else now - (self.messages - n)
+            before = (self.messages - n) * self.every_s * 1_000 / self.devices
+            at = time.time_ns() // 1_000_000 if live else now - int(before)
             stamped = [{"at": at, **event} for event in events]
             body = {"boot": "bench", "seq": seq, "sent": at, "events": stamped}
             yield f"retour/v1/{self.device(turn)}/events", orjson.dumps(body)
