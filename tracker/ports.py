@@ -12,6 +12,7 @@ from tracker.fold import Belief, Entry, Place
 from tracker.geofence import Box
 from tracker.inference import Inference, Setting
 from tracker.layout import Layout, PlaceValue
+from tracker.lease_ports import AlertReader, AlertWriter, LeaseReader, LeaseWriter
 from tracker.model import Asset, Binding, DeadLetter, Device, Observation, Quarantined
 from tracker.outages import Outages
 from tracker.present import Now, Present
@@ -168,7 +169,7 @@ class LogSpan(NamedTuple):
     newest: int
 
 
-class Reader(Protocol):
+class Reader(LeaseReader, AlertReader, Protocol):
     """One transaction that only reads."""
 
     def asset(self, id: str) -> Asset | None: ...
@@ -424,7 +425,7 @@ class Reader(Protocol):
         """Rows of the log with their numbers, in the order of these, after a number."""
 
 
-class Writer(Reader, Protocol):
+class Writer(Reader, LeaseWriter, AlertWriter, Protocol):
     """One transaction that writes, and sees what it has written. All or nothing: an exception
     undoes everything. What it reads of devices, bindings and beliefs is locked; events and
     progress are of their devices, which must be read first."""

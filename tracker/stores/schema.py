@@ -426,3 +426,144 @@ api_keys = Table(
     Column("expires", BIG),
     Column("revoked", BIG),
 )
+
+# Who has assets for a time, or works on them.
+partners = Table(
+    "partners",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("sites", Text, nullable=False),
+    Column("version", BIG, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# What partners have on lease: orders, their lines, and all that was ever agreed about them.
+leases = Table(
+    "leases",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("customer", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("version", BIG, nullable=False),
+    Index("leases_customer", "customer", "id"),
+    sqlite_with_rowid=False,
+)
+
+lines = Table(
+    "lines",
+    metadata,
+    Column("lease", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("asset", Text),
+    Column("class", Text),
+    Column("start", Text, nullable=False),
+    Column("due", Text, nullable=False),
+    Column("start_at", BIG, nullable=False),
+    Column("due_at", BIG, nullable=False),
+    Column("ended", Text),
+    Column("ended_at", BIG),
+    Index("lines_asset", "asset", "start_at"),
+    sqlite_with_rowid=False,
+)
+
+agreements = Table(
+    "agreements",
+    metadata,
+    Column("id", BIG, primary_key=True),
+    Column("lease", Text, nullable=False),
+    Column("line", Text),
+    Column("kind", Text, nullable=False),
+    Column("at", BIG, nullable=False),
+    Column("recorded", BIG, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("agreements_lease", "lease", "id"),
+)
+
+# When to look at an asset next, for time alone may then change what holds of it.
+timers = Table(
+    "timers",
+    metadata,
+    Column("asset", Text, primary_key=True),
+    Column("at", BIG, nullable=False),
+    Index("timers_at", "at", "asset"),
+    sqlite_with_rowid=False,
+)
+
+# Since when conditions have held of an asset, as far as that is still to become an alert.
+held = Table(
+    "held",
+    metadata,
+    Column("asset", Text, primary_key=True),
+    Column("body", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Alerts, and what happened to them, in the order in which it did.
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("asset", Text, nullable=False),
+    Column("lease", Text),
+    Column("line", Text),
+    Column("rule", Text, nullable=False),
+    Column("episode", BIG, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("level", BIG, nullable=False),
+    Column("since", BIG, nullable=False),
+    Column("opened", BIG, nullable=False),
+    Column("changed", BIG, nullable=False),
+    Column("told", BIG, nullable=False),
+    Column("gone", BIG),
+    Column("by", Text),
+    Column("until", BIG),
+    Column("resolution", Text),
+    Column("why", Text, nullable=False),
+    Index("alerts_asset", "asset", "lease", "line", "rule", "episode"),
+    Index("alerts_state", "state", "rule", "since"),
+    sqlite_with_rowid=False,
+)
+
+alert_events = Table(
+    "alert_events",
+    metadata,
+    Column("id", BIG, primary_key=True),
+    Column("alert", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("at", BIG, nullable=False),
+    Column("recorded", BIG, nullable=False),
+    Column("by", Text),
+    Column("note", Text),
+    Column("body", Text, nullable=False),
+    Index("alert_events_alert", "alert", "id"),
+)
+
+# Who is told of alerts, and how; and what is still to be told, or was.
+recipients = Table(
+    "recipients",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("version", BIG, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("recipient", Text, nullable=False),
+    Column("alert", Text),
+    Column("event", BIG),
+    Column("state", Text, nullable=False),
+    Column("queued", BIG, nullable=False),
+    Column("due", BIG, nullable=False),
+    Column("attempts", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("deliveries_due", "state", "due"),
+    sqlite_with_rowid=False,
+)

@@ -8,8 +8,10 @@ from sqlalchemy import Connection
 
 from tracker.inference import Inference, Setting
 from tracker.layout import Layout
+from tracker.stores.alert_tables import AlertWrites
 from tracker.stores.asset_writes import AssetWrites
 from tracker.stores.cache import Cache
+from tracker.stores.lease_tables import LeaseWrites
 from tracker.stores.log_writes import LogWrites
 from tracker.stores.outage_table import OutageWrites
 from tracker.stores.point_queue import PointWrites
@@ -18,7 +20,16 @@ from tracker.stores.setup_writes import SetupWrites
 from tracker.stores.sql import SQLITE, Statements
 
 
-class SqlWriter(LogWrites, AssetWrites, SetupWrites, PointWrites, OutageWrites, SqlReader):
+class SqlWriter(
+    LogWrites,
+    AssetWrites,
+    SetupWrites,
+    PointWrites,
+    OutageWrites,
+    LeaseWrites,
+    AlertWrites,
+    SqlReader,
+):
     """A `tracker.ports.Writer` on one open transaction."""
 
     def __init__(

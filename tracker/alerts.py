@@ -1,0 +1,213 @@
+"""Alerts: one for each asset, lease line and rule, from the first sign until it is over. Pure.
+
+An alert exists once. Its id tells what it is about and which episode of that it is; so whoever
+works out the same twice, after a crash or beside another worker, finds it there already. What
+happens to it are events with numbers, and those are what is delivered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from tracker.leases import HOUR_MS
+
+DAY_MS = 24 * HOUR_MS
+REOPENED_MS = DAY_MS  # what comes back before is the same episode
+
+
+class State(StrEnum):
+    """What an alert is in."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    SNOOZED = "snoozed"
+    RESOLVED = "resolved"
+    RETRACTED = "retracted"
+
+
+OVER = (State.RESOLVED, State.RETRACTED)
+
+
+class Policy(NamedTuple):
+    """How a rule becomes an alert: how severe it is; for how long (ms) it must hold before
+    anybody hears of it, and for how long it must be gone; after how long the `levels` of its
+    ladder come (ms since it has held) ; how often it is repeated until somebody acknowledges it
+    (None: never)."""
+
+    severity: str = "warning"
+    hold_ms: int = 0
+    clear_ms: int = 0
+    levels: tuple[int, ...] = ()
+    repeat_ms: int | None = None
+
+
+class Alert(NamedTuple):
+    """An alert. `since` is from when on what it says has held, `opened` when it was told first;
+    `gone` since when it no longer holds (None: it holds); `told` when somebody was last told."""
+
+    asset: str
+    lease: str | None
+    line: str | None
+    rule: str
+    episode: int
+    state: State
+    severity: str
+    level: int
+    since: int
+    opened: int
+    changed: int
+    told: int
+    gone: int | None = None
+    by: str | None = None
+    until: int | None = None
+    resolution: str | None = None
+    why: Mapping[str, Any] = {}
+
+    @property
+    def id(self) -> str:
+        """What names it for ever.
+
+        >>> Alert("A1", "L1", "1", "overdue", 2, State.OPEN, "warning", 1, 0, 0, 0, 0).id
+        'A1:L1/1:overdue:2'
+        """
+        line = f"{self.lease}/{self.line}" if self.lease else ""
+        return f"{self.asset}:{line}:{self.rule}:{self.episode}"
+
+    @property
+    def over(self) -> bool:
+        return self.state in OVER
+
+
+class Event(NamedTuple):
+    """Something that happened to an alert: `opened`, `reopened`, `escalated`, `repeated`,
+    `acknowledged`, `snoozed`, `woken`, `resolved`, `retracted` or `commented`."""
+
+    alert: Alert
+    kind: str
+    at: int
+    by: str | None = None
+    note: str | None = None
+
+
+class Subject(NamedTuple):
+    """What an alert is about."""
+
+    asset: str
+    lease: str | None
+    line: str | None
+    rule: str
+
+
+class Holding(NamedTuple):
+    """That a rule holds `since` an event time, and why."""
+
+    since: int
+    why: Mapping[str, Any]
+
+
+Step = tuple[Alert | None, list[Event]]
+
+
+def step(
+    alert: Alert | None, subject: Subject, holding: Holding | None, policy: Policy, now: int
+) -> Step:
+    """What becomes of an alert (None: there is none) by what holds at `now`, and what happened to
+    it. The last episode of a subject is given, also where it is over."""
+    if holding is None:
+        return (alert, []) if alert is None or alert.over else _gone(alert, policy, now)
+    if alert is None or alert.over:
+        if now < holding.since + policy.hold_ms:
+            return alert, []
+        return _opened(alert, subject, holding, policy, now)
+    return _held(alert, holding, policy, now)
+
+
+def _opened(
+    before: Alert | None, subject: Subject, holding: Holding, policy: Policy, now: int
+) -> Step:
+    level = _level(holding.since, policy, now)
+    if before is not None and now - before.changed < REOPENED_MS:
+        again = before._replace(
+            state=State.OPEN,
+            level=max(level, before.level),
+            changed=now,
+            told=now,
+            gone=None,
+            resolution=None,
+            why=holding.why,
+        )
+        return again, [Event(again, "reopened", now)]
+    episode = before.episode + 1 if before is not None else 1
+    made = Alert(
+        *subject, episode, State.OPEN, policy.severity, level, holding.since, now, now, now
+    )._replace(why=holding.why)
+    return made, [Event(made, "opened", now)]
+
+
+def _held(alert: Alert, holding: Holding, policy: Policy, now: int) -> Step:
+    events = list[Event]()
+    alert = alert._replace(gone=None, why=holding.why)
+    if alert.state == State.SNOOZED and alert.until is not None and now >= alert.until:
+        alert = alert._replace(state=State.OPEN, until=None, changed=now, told=now)
+        events.append(Event(alert, "woken", now))
+    level = _level(alert.since, policy, now)
+    if level > alert.level:
+        alert = alert._replace(level=level, changed=now, told=now)
+        events.append(Event(alert, "escalated", now))
+    elif alert.state == State.OPEN and _is_to_be_repeated(alert, policy, now):
+        alert = alert._replace(told=now)
+        events.append(Event(alert, "repeated", now))
+    return alert, events
+
+
+def _is_to_be_repeated(alert: Alert, policy: Policy, now: int) -> bool:
+    return policy.repeat_ms is not None and now >= alert.told + policy.repeat_ms
+
+
+def _gone(alert: Alert, policy: Policy, now: int) -> Step:
+    gone = now if alert.gone is None else alert.gone
+    alert = alert._replace(gone=gone)
+    if now < gone + policy.clear_ms:
+        return alert, []
+    return ended(alert, State.RESOLVED, "over", now)
+
+
+def ended(alert: Alert, state: State, resolution: str, now: int, by: str | None = None) -> Step:
+    """An alert that is over, and why."""
+    made = alert._replace(state=state, resolution=resolution, changed=now, by=by)
+    return made, [Event(made, str(state), now, by, resolution)]
+
+
+def acknowledged(alert: Alert, by: str, now: int) -> Step:
+    """Somebody has taken it on: it is no longer repeated."""
+    made = alert._replace(state=State.ACKNOWLEDGED, by=by, changed=now, until=None)
+    return made, [Event(made, "acknowledged", now, by)]
+
+
+def snoozed(alert: Alert, by: str, until: int, now: int) -> Step:
+    """Nobody wants to hear of it until a time."""
+    made = alert._replace(state=State.SNOOZED, by=by, until=until, changed=now)
+    return made, [Event(made, "snoozed", now, by)]
+
+
+def _level(since: int, policy: Policy, now: int) -> int:
+    return sum(now >= since + after for after in policy.levels)
+
+
+def next_look(alert: Alert | None, holding: Holding | None, policy: Policy) -> int | None:
+    """When time alone will change something of an alert, as long as what holds stays (None:
+    never)."""
+    if holding is None:
+        if alert is None or alert.over or alert.gone is None:
+            return None
+        return alert.gone + policy.clear_ms
+    if alert is None or alert.over:
+        return holding.since + policy.hold_ms
+    times = [alert.since + policy.levels[n] for n in range(alert.level, len(policy.levels))]
+    if policy.repeat_ms is not None and alert.state == State.OPEN:
+        times.append(alert.told + policy.repeat_ms)
+    if alert.until is not None:
+        times.append(alert.until)
+    return min(times, default=None)

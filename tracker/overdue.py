@@ -1,0 +1,169 @@
+"""Whether a line is overdue: the lease on paper and the telemetry, decided together. Pure.
+
+A date alone does not know where the asset is, telemetry alone does not know what was agreed. A
+line is *back* with the first depot stage that its asset entered after it was out on this line;
+later stages do not change that, only a correction that takes the entry away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+from tracker.leases import HOUR_MS, Lease, Line
+from tracker.process import LOST
+
+WITH_CUSTOMER = ("in_use", "return_requested")
+OUT = ("outbound", *WITH_CUSTOMER, "return_transit")
+BACK = (
+    "received",
+    "inspection",
+    "repair",
+    "refurbish",
+    "remanufacture",
+    "dismantle",
+    "recycle",
+    "dispose",
+    "ready",
+)
+LIKELY = 0.5  # that it is still with the customer; "probably not back" gave five times the false
+IS_LOST = 0.9
+IS_BACK = 0.9
+TRANSIT_MS = 24 * HOUR_MS  # beyond the expected arrival before anybody is troubled
+
+
+class Rule(StrEnum):
+    """What may be found of a line."""
+
+    OVERDUE = "overdue"
+    LATE_IN_TRANSIT = "late_in_transit"
+    LOST = "presumed_lost"
+    RETURNED_UNRECORDED = "returned_unrecorded"
+    RETURNED_ON_PAPER = "returned_on_paper"
+    WRONG_PARTNER = "wrong_partner"
+    LEFT_BEHIND = "left_behind"
+
+
+class Entered(NamedTuple):
+    """A stage that an asset entered (None: unknown) at an event time."""
+
+    stage: str | None
+    at: int
+
+
+class Glance(NamedTuple):
+    """What is known of a line's asset at `now`, by its own clock: the probabilities of stages
+    (`p`), the stages it `entered` in order, the event times at which somebody scanned it as
+    `received`, at which `site` it stays, when the other lines of its order came `others_back`
+    (None: not yet), and how long a transit takes (ms)."""
+
+    now: int
+    p: Mapping[str, float]
+    entered: tuple[Entered, ...] = ()
+    received: tuple[int, ...] = ()
+    site: str | None = None
+    others_back: tuple[int | None, ...] = ()
+    transit_ms: int = TRANSIT_MS
+
+
+class Return(NamedTuple):
+    """When a line's asset was back (event time), and whether somebody scanned it then."""
+
+    at: int
+    scanned: bool
+
+
+def back(line: Line, entered: Iterable[Entered], received: Iterable[int] = ()) -> Return | None:
+    """When a line's asset was back, if it is: the first depot stage entered, or scan of a receipt,
+    after it was out on this line. What it was already when the line began does not count.
+
+    >>> from datetime import date
+    >>> line = Line("L1", "1", "A1", None, date(2026, 1, 1), date(2026, 1, 9), 10, 90)
+    >>> back(line, [Entered("ready", 5), Entered("outbound", 20), Entered("received", 80)])
+    Return(at=80, scanned=False)
+    >>> back(line, [Entered("ready", 5), Entered("inspection", 12)]) is None
+    True
+    """
+    events = [*((one.at, one.stage, False) for one in entered if one.stage is not None)]
+    events += [(at, BACK[0], True) for at in received]
+    out = False
+    for at, stage, scanned in sorted(events):
+        if at < line.start_at:
+            out = stage in OUT
+        elif stage in OUT:
+            out = True
+        elif out and stage in BACK:
+            return Return(at, scanned)
+    return None
+
+
+class Found(NamedTuple):
+    """What holds of a line since an event time, and what it was decided by."""
+
+    rule: Rule
+    since: int
+    why: Mapping[str, float | int | str | None]
+
+
+def found(lease: Lease, line: Line, glance: Glance, elsewhere: Mapping[str, str]) -> list[Found]:
+    """All that holds of a line now. `elsewhere` are the sites of other partners, and whose. The
+    time that a finding is to hold before anybody hears of it is not looked at here."""
+    came = back(line, glance.entered, glance.received)
+    return [
+        *_due(lease, line, glance, came),
+        *_paper(line, glance, came),
+        *_place(lease, line, glance, came, elsewhere),
+    ]
+
+
+def with_customer(glance: Glance) -> float:
+    """How likely it is that an asset is still with the customer."""
+    return sum(glance.p.get(stage, 0.0) for stage in WITH_CUSTOMER)
+
+
+def _due(lease: Lease, line: Line, glance: Glance, came: Return | None) -> Iterator[Found]:
+    deadline = line.due_at + lease.grace_ms
+    if line.ended is not None or came is not None or line.asset is None:
+        return
+    lost = glance.p.get(LOST, 0.0)
+    late = glance.now >= deadline
+    if lost >= IS_LOST:
+        yield Found(Rule.LOST, glance.now, {"p": lost, "due": line.due_at})
+    elif late and (p := with_customer(glance)) >= LIKELY:
+        yield Found(Rule.OVERDUE, deadline, {"p": p, "due": line.due_at, "deadline": deadline})
+    elif late and (p := glance.p.get("return_transit", 0.0)) >= LIKELY:
+        arrival = _left(glance) + glance.transit_ms
+        yield Found(Rule.LATE_IN_TRANSIT, deadline, {"p": p, "due": line.due_at, "by": arrival})
+
+
+def _left(glance: Glance) -> int:
+    """Since when an asset has been on its way back, as far as that was told."""
+    return max((one.at for one in glance.entered if one.stage == "return_transit"), default=0)
+
+
+def _paper(line: Line, glance: Glance, came: Return | None) -> Iterator[Found]:
+    ended = line.ended
+    if ended is None and came is not None:
+        yield Found(Rule.RETURNED_UNRECORDED, came.at, {"back": came.at, "due": line.due_at})
+    elif ended is not None and ended.how == "returned" and came is None and line.asset is not None:
+        p = with_customer(glance) + glance.p.get("return_transit", 0.0)
+        if p >= LIKELY:
+            yield Found(Rule.RETURNED_ON_PAPER, ended.at, {"p": p, "closed": ended.at})
+
+
+def _place(
+    lease: Lease, line: Line, glance: Glance, came: Return | None, elsewhere: Mapping[str, str]
+) -> Iterator[Found]:
+    if line.ended is not None or came is not None or glance.now < line.start_at:
+        return
+    partner = elsewhere.get(glance.site or "")
+    allowed = partner in (None, lease.customer, *lease.consignees) or glance.site in lease.sites
+    if partner is not None and not allowed:
+        why = {"site": glance.site, "partner": partner}
+        yield Found(Rule.WRONG_PARTNER, glance.now, why)
+    returns = [at for at in glance.others_back if at is not None]
+    if returns and len(returns) == len(glance.others_back):
+        p = with_customer(glance)
+        if p >= LIKELY and glance.now < line.due_at + lease.grace_ms:
+            yield Found(Rule.LEFT_BEHIND, max(returns), {"p": p, "others": len(returns)})

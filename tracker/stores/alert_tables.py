@@ -1,0 +1,130 @@
+"""Alerts, what happened to them, and when to look at what again."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import Row, delete, insert, select, tuple_
+
+from tracker.alerts import Alert, Event, State
+from tracker.lease_ports import AlertEvent, AlertFilter
+from tracker.stores import rows, schema, sql
+
+
+class AlertReads(sql.Speaks):
+    """The part of a `tracker.ports.Reader` that concerns alerts."""
+
+    def alert(self, id: str) -> Alert | None:
+        table = schema.alerts
+        row = self._db.execute(select(table).where(table.c.id == id)).first()
+        return _alert(row) if row else None
+
+    def alerts_of(self, assets: Iterable[str]) -> dict[str, list[Alert]]:
+        table, found = schema.alerts, defaultdict[str, list[Alert]](list)
+        for some in sql.chunks([*assets]):
+            query = select(table).where(table.c.asset.in_(some)).order_by(table.c.episode)
+            for row in self._db.execute(query):
+                found[row.asset].append(_alert(row))
+        return dict(found)
+
+    def alerts(self, wanted: AlertFilter, after: tuple[int, str], limit: int) -> list[Alert]:
+        table = schema.alerts
+        position = (table.c.since, table.c.id)
+        query = select(table).where(tuple_(*position) > tuple_(*after))
+        for name, value in wanted._asdict().items():
+            if name == "states":
+                query = query.where(table.c.state.in_(value)) if value else query
+            elif value is not None:
+                query = query.where(table.c[name] == value)
+        query = query.order_by(*position).limit(limit)
+        return [_alert(row) for row in self._db.execute(query)]
+
+    def alert_events(self, alert: str) -> list[AlertEvent]:
+        table = schema.alert_events
+        query = select(table).where(table.c.alert == alert).order_by(table.c.id)
+        return [_event(row) for row in self._db.execute(query)]
+
+    def alert_events_after(self, number: int, limit: int) -> list[AlertEvent]:
+        table = schema.alert_events
+        query = select(table).where(table.c.id > number).order_by(table.c.id).limit(limit)
+        return [_event(row) for row in self._db.execute(query)]
+
+    def timers(self, until: int, limit: int) -> list[str]:
+        table = schema.timers
+        query = select(table.c.asset).where(table.c.at <= until)
+        return list(self._db.scalars(query.order_by(table.c.at, table.c.asset).limit(limit)))
+
+    def timers_of(self, assets: Iterable[str]) -> dict[str, int]:
+        table, found = schema.timers, dict[str, int]()
+        for some in sql.chunks([*assets]):
+            rows_ = self._db.execute(select(table).where(table.c.asset.in_(some)))
+            found.update((row.asset, row.at) for row in rows_)
+        return found
+
+    def held_of(self, assets: Iterable[str]) -> dict[str, dict[str, int]]:
+        table, found = schema.held, dict[str, dict[str, int]]()
+        for some in sql.chunks([*assets]):
+            rows_ = self._db.execute(select(table).where(table.c.asset.in_(some)))
+            found.update((row.asset, orjson.loads(row.body)) for row in rows_)
+        return found
+
+
+class AlertWrites(AlertReads):
+    """The part of a `tracker.ports.Writer` that concerns alerts."""
+
+    def save_alerts(self, alerts: Sequence[Alert]) -> None:
+        table = schema.alerts
+        for alert in alerts:
+            self._db.execute(delete(table).where(table.c.id == alert.id))
+            values = alert._asdict() | {"id": alert.id, "why": rows.json(dict(alert.why))}
+            self._db.execute(insert(table).values(values))
+
+    def add_alert_events(self, events: Sequence[Event], recorded: int) -> list[int]:
+        table, numbers = schema.alert_events, list[int]()
+        for event in events:
+            body = rows.json(event.alert._asdict())
+            values = {
+                "alert": event.alert.id,
+                "kind": event.kind,
+                "at": event.at,
+                "recorded": recorded,
+                "by": event.by,
+                "note": event.note,
+                "body": body,
+            }
+            done = self._db.execute(insert(table).values(values).returning(table.c.id))
+            numbers.append(done.scalar_one())
+        return numbers
+
+    def set_timers(self, timers: Mapping[str, int | None]) -> None:
+        table = schema.timers
+        for some in sql.chunks([*timers]):
+            self._db.execute(delete(table).where(table.c.asset.in_(some)))
+        values = [{"asset": a, "at": at} for a, at in timers.items() if at is not None]
+        if values:
+            self._db.execute(insert(table), values)
+
+    def set_held(self, held: Mapping[str, Mapping[str, int]]) -> None:
+        table = schema.held
+        for some in sql.chunks([*held]):
+            self._db.execute(delete(table).where(table.c.asset.in_(some)))
+        values = [{"asset": a, "body": rows.json(dict(body))} for a, body in held.items() if body]
+        if values:
+            self._db.execute(insert(table), values)
+
+
+def _alert(row: Row[Any]) -> Alert:
+    values = row._asdict()
+    values.pop("id")
+    values["state"], values["why"] = State(values["state"]), orjson.loads(values["why"])
+    return Alert(**values)
+
+
+def _event(row: Row[Any]) -> AlertEvent:
+    values = orjson.loads(row.body)
+    values["state"] = State(values["state"])
+    event = Event(Alert(**values), row.kind, row.at, row.by, row.note)
+    return AlertEvent(row.id, row.recorded, event)
