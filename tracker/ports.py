@@ -18,6 +18,7 @@ from tracker.outages import Outages
 from tracker.present import Now, Present
 from tracker.process import Process
 from tracker.receipts import Progress
+from tracker.rules import Rules
 from tracker.stage import Transition
 from tracker.sweep import Telling, Waiting
 from tracker.telemetry import Sums, Value
@@ -322,6 +323,12 @@ class Reader(LeaseReader, AlertReader, Protocol):
     def inference(self, as_of: int | None = None) -> Inference:
         """The layout and the processes, as recorded by now or by `as_of`."""
 
+    def rules(self) -> Rules:
+        """The rules by which alerts are raised: the user's, else those that are shipped."""
+
+    def rules_revision(self) -> int:
+        """The revision of the user's rules; 0: there are none."""
+
     def settings(self, assets: Iterable[str], as_of: int | None = None) -> dict[str, Setting]:
         """In what the observations of some registered assets are folded; bindings, places and
         processes as recorded by now or by `as_of`."""
@@ -604,6 +611,9 @@ class Writer(Reader, LeaseWriter, AlertWriter, Protocol):
 
     def put_process(self, process: Process, recorded: int) -> int:
         """A new version of a process; its revision."""
+
+    def put_rules(self, rules: Rules, recorded: int) -> int:
+        """A new version of the user's rules; its revision."""
 
     def add_edge(self, at: int, recorded: int) -> int:
         """Delete from the log what is stamped before `at`, and the snapshots that the bases

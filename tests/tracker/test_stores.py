@@ -14,6 +14,7 @@ from tracker.ports import AssetFilter
 from tracker.receipts import Hole, Progress, Span
 from tracker.record import record
 from tracker.registry import bind_device, register_asset, register_device
+from tracker.rules import read_rules, shipped
 from tracker.stores.postgresql import PostgresqlStore
 from tracker.stores.sqlite import SqliteStore
 from tracker.versions import Version
@@ -106,6 +107,32 @@ class TestSnapshotsAndVisits:
             assert [v.closed for v in tx.visits(asset, None, third)] == [first]
             tx.drop_visits(asset, first)
             assert [v.closed for v in tx.visits(asset)] == [first]
+
+
+class TestRules:
+    OWN = read_rules("rules: [{id: b, kind: shock}, {id: a, kind: overdue, ladder: [3 d]}]")
+
+    def test_without_any_the_shipped_ones_are_in_force(self, store):
+        with store.reading() as tx:
+            assert (tx.rules(), tx.rules_revision()) == (shipped(), 0)
+
+    def test_the_newest_are_in_force_as_they_were_given(self, twins):
+        one, other = twins
+        with one.writing() as tx:
+            first = tx.put_rules(shipped(), 1)
+            assert tx.put_rules(self.OWN, 2) > first
+            assert tx.rules() == self.OWN
+        with other.reading() as tx:
+            assert tx.rules() == self.OWN
+            assert tx.rules_revision() > first
+
+    def test_they_are_no_process_and_no_place(self, store):
+        with store.writing() as tx:
+            before = tx.inference().revision
+            tx.put_rules(self.OWN, 1)
+            assert tx.inference().revision == before
+        with store.reading() as tx:
+            assert tx.inference().own == {}
 
 
 class TestLog:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import groupby
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from tracker.access import ApiKey
 from tracker.audit import Change
@@ -15,6 +16,7 @@ from tracker.model import Binding, Device
 from tracker.ports import DeviceStatus, Vital
 from tracker.process import Process
 from tracker.receipts import Progress
+from tracker.rules import Rules, shipped
 from tracker.stores import rows, schema, sql
 from tracker.stores.history import bindings_of, cases
 from tracker.stores.outage_table import OutageReads
@@ -71,6 +73,17 @@ class SetupReads(OutageReads):
         newest = max((row.revision for row in found.values()), default=0)
         return Inference(self.layout(as_of), processes, newest).knowing(self.outages(as_of))
 
+    def rules(self) -> Rules:
+        table = schema.versions
+        newest = select(table.c.body).where(table.c.kind == "rules")
+        body = self._db.scalar(newest.order_by(table.c.revision.desc()).limit(1))
+        return shipped() if body is None else _rules(body)
+
+    def rules_revision(self) -> int:
+        table = schema.versions
+        newest = select(func.max(table.c.revision)).where(table.c.kind == "rules")
+        return self._db.scalar(newest) or 0
+
     def settings(self, assets: Iterable[str], as_of: int | None = None) -> dict[str, Setting]:
         inference, wanted = self.inference(as_of), list(assets)
         return {
@@ -124,3 +137,9 @@ class SetupReads(OutageReads):
     def api_keys(self) -> list[ApiKey]:
         query = select(schema.api_keys).order_by(schema.api_keys.c.created)
         return [rows.api_key(row) for row in self._db.execute(query)]
+
+
+@lru_cache(maxsize=8)
+def _rules(body: str) -> Rules:
+    """Rules as they are stored; whoever watches assets asks for them again and again."""
+    return Rules.model_validate_json(body)

@@ -12,6 +12,8 @@ from tracker.audit import Change
 from tracker.layout import PlaceValue
 from tracker.model import Asset, Binding, Device
 from tracker.process import Process, as_json
+from tracker.rules import Rules
+from tracker.rules import as_json as rules_as_json
 from tracker.stores import rows, schema, sql
 from tracker.stores.cache import Cache
 from tracker.versions import Version
@@ -124,6 +126,14 @@ class SetupWrites(sql.Speaks):
             )
         )
         self._cache.inference = None
+        return int(added.inserted_primary_key[0])  # type: ignore[index]  # it has one
+
+    def put_rules(self, rules: Rules, recorded: int) -> int:
+        added = self._db.execute(
+            insert(schema.versions).values(
+                kind="rules", id="rules", recorded=recorded, body=rows.json(rules_as_json(rules))
+            )
+        )
         return int(added.inserted_primary_key[0])  # type: ignore[index]  # it has one
 
     def audit(self, changes: Sequence[Change]) -> None:

@@ -1,0 +1,251 @@
+"""What a rule may look for: its kinds, each with its fields and their defaults.
+
+Durations are milliseconds here, and `24 h` or `3 d` in a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from tracker.alerts import DAY_MS
+from tracker.durations import Duration, QuietHours, Repeat, length
+from tracker.places import PlaceId, Share, Value
+from tracker.process import LOST, Name, Word
+
+ITEMS_AT_MOST = 1_000
+Severity = Literal["info", "warning", "serious", "critical"]
+Classes = Annotated[list[Name], Field(max_length=ITEMS_AT_MOST)]
+Sites = Annotated[list[PlaceId], Field(max_length=ITEMS_AT_MOST)]
+Stages = Annotated[list[Word], Field(max_length=ITEMS_AT_MOST)]
+Times = Annotated[float, Field(gt=0, le=1_000, allow_inf_nan=False)]
+Celsius = Annotated[float, Field(ge=-273.15, le=10_000, allow_inf_nan=False)]
+
+
+class Rule(Value):
+    """What all rules have in common."""
+
+    id: Word = Field(description="Its name, which alerts carry.", examples=["overdue"])
+    kind: str
+    severity: Severity = Field(
+        default="warning", description="How severe its alerts are at first.", examples=["serious"]
+    )
+    hold: Duration = Field(default=0, description="For how long it must hold before it is told.")
+    clear: Duration = Field(default=0, description="For how long it must be gone to be over.")
+    ladder: Annotated[list[Duration], Field(max_length=10)] = Field(
+        default=[],
+        description="When further levels come, after it began to hold; of `late_forecast`, how "
+        "long before the deadline each level comes.",
+    )
+    escalate: Annotated[list[Severity], Field(max_length=10)] = Field(
+        default=[], description="How severe it is at the second level, the third, and so on."
+    )
+    repeat: Repeat = Field(
+        default=None, description="After how long it is told again until somebody acknowledges it."
+    )
+    quiet_hours: QuietHours | None = Field(
+        default=None, description="When nobody is told; null: never."
+    )
+    enabled: bool = Field(default=True, description="Whether it is looked for.")
+    classes: Classes = Field(
+        default=[], description="Only of assets of these classes; none: of all.", examples=[["keg"]]
+    )
+    sites: Sites = Field(
+        default=[], description="Only at these sites; none: everywhere.", examples=[["depot"]]
+    )
+
+    def concerns(self, class_: str | None, sites: Collection[str]) -> bool:
+        """Whether it is about assets of a class, where any of some sites is concerned."""
+        of_class = not self.classes or class_ in self.classes
+        return of_class and (not self.sites or not set(sites).isdisjoint(self.sites))
+
+    def severity_at(self, level: int) -> Severity:
+        """How severe its alerts are at a level; the first is 1."""
+        further = self.escalate[: max(level - 1, 0)]
+        return further[-1] if further else self.severity
+
+
+class LineRule(Rule):
+    """A rule about the line of a lease. Its `sites` are those of the lease."""
+
+
+class AssetRule(Rule):
+    """A rule about an asset. Its `sites` are where the asset stays."""
+
+
+class Overdue(LineRule):
+    """It is not back when it had to be, grace included, and is likely still with the customer."""
+
+    kind: Literal["overdue"]
+    severity: Severity = "serious"
+    ladder: list[Duration] = Field(default=[3 * DAY_MS, 7 * DAY_MS], max_length=10)
+    repeat: Repeat = length("72 h")
+
+
+class LateInTransit(LineRule):
+    """It is not back when it had to be, but likely on its way."""
+
+    kind: Literal["late_in_transit"]
+
+
+class ReturnedUnrecorded(LineRule):
+    """It came back, and its line is still open on paper."""
+
+    kind: Literal["returned_unrecorded"]
+    severity: Severity = "info"
+    hold: Duration = DAY_MS
+
+
+class ReturnedOnPaper(LineRule):
+    """Its line was closed as returned, but it never came back."""
+
+    kind: Literal["returned_on_paper"]
+    hold: Duration = DAY_MS
+
+
+class WrongPartner(LineRule):
+    """It stays with a partner that has no part in the lease."""
+
+    kind: Literal["wrong_partner"]
+    severity: Severity = "serious"
+    hold: Duration = length("1 h")
+
+
+class LeftBehind(LineRule):
+    """All others of its order are back, it alone is not."""
+
+    kind: Literal["left_behind"]
+    hold: Duration = DAY_MS
+
+
+class PresumedLost(LineRule):
+    """It is likely lost, and not back."""
+
+    kind: Literal["presumed_lost"]
+    severity: Severity = "critical"
+    repeat: Repeat = length("72 h")
+
+
+class LateForecast(LineRule):
+    """It will likely not be back in time. Its ladder counts from due and grace backwards."""
+
+    kind: Literal["late_forecast"]
+    severity: Severity = "info"
+    ladder: list[Duration] = Field(default=[7 * DAY_MS, 2 * DAY_MS], min_length=1, max_length=10)
+    p: Share = Field(default=0.5, description="How likely it must be.")
+
+    def begins(self, deadline: int) -> int:
+        """From when on it is told of a line that must be back by `deadline` (epoch ms): since
+        then it holds, if it does."""
+        return deadline - self.ladder[0]
+
+
+class Silence(AssetRule):
+    """Nothing was heard of any of its devices for too long."""
+
+    kind: Literal["silence"]
+    intervals: Times = Field(
+        default=3, description="For how many of its longest stated intervals a device may be still."
+    )
+    by_power: dict[Word, Times] = Field(
+        default={},
+        max_length=100,
+        description="The same of devices with a `power` of these.",
+        examples=[{"solar": 12}],
+    )
+
+
+class OfTold(AssetRule):
+    """A rule about what is told of an asset's stage or site."""
+
+    leased: bool | None = Field(
+        default=None,
+        description="Only of assets on an open lease line, or of others; null: of all.",
+    )
+
+
+class Dwell(OfTold):
+    """It has been in one of some stages for too long; without any, at one site."""
+
+    kind: Literal["dwell"]
+    stages: Stages = Field(default=[], description="In which stages.", examples=[["inspection"]])
+    after: Duration = Field(description="For how long it may.")
+
+
+class StageEntered(OfTold):
+    """It is told to be in one of some stages."""
+
+    kind: Literal["stage_entered"]
+    stages: Annotated[Stages, Field(min_length=1)] = Field(
+        description="In which.", examples=[[LOST]]
+    )
+
+
+class LostRising(OfTold):
+    """It is likely lost, though perhaps not yet told to be."""
+
+    kind: Literal["lost_rising"]
+    hold: Duration = length("6 h")
+    p: Share = Field(default=0.5, description="How likely it must be.")
+
+
+class LeftWithoutLease(AssetRule):
+    """It left a depot, is out, and no open line of a lease names it."""
+
+    kind: Literal["left_without_lease"]
+    hold: Duration = DAY_MS
+    stages: Annotated[Stages, Field(min_length=1)] = Field(
+        default=["outbound", "in_use"], description="In which stages it is out."
+    )
+
+
+class ForbiddenSite(AssetRule):
+    """It stays at one of its `sites`."""
+
+    kind: Literal["forbidden_site"]
+    severity: Severity = "serious"
+    hold: Duration = length("10 min")
+    sites: Annotated[Sites, Field(min_length=1)] = Field(
+        description="Where it must not be.", examples=[["scrapyard"]]
+    )
+
+
+class LowBattery(AssetRule):
+    """The battery of one of its devices is low."""
+
+    kind: Literal["low_battery"]
+    below: Share = Field(default=0.2, description="Below which charge, of 1.")
+    clear_above: Share = Field(default=0.3, description="Above which it is over.")
+
+
+class Shock(AssetRule):
+    """It was hit. That is over at once: `clear` tells for how long the alert stays."""
+
+    kind: Literal["shock"]
+    clear: Duration = DAY_MS
+    above: Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)] = Field(
+        default=8, description="Above how many g."
+    )
+
+
+class Temperature(AssetRule):
+    """It is too cold or too warm."""
+
+    kind: Literal["temperature"]
+    hold: Duration = length("15 min")
+    at_least: Celsius | None = Field(
+        default=None, description="Below which, degrees Celsius, it is too cold.", examples=[2]
+    )
+    at_most: Celsius | None = Field(
+        default=None, description="Above which it is too warm.", examples=[8]
+    )
+
+
+class ReaderDown(Rule):
+    """A reader is away. Of assets that it alone could hear nobody is told that they are silent."""
+
+    kind: Literal["reader_down"]
+    severity: Severity = "serious"
+    hold: Duration = length("10 min")
