@@ -42,6 +42,7 @@ INDEX = {
     "import": Entry(SET_UP, "world:import_command", "Register what a world file says."),
     "export": Entry(SET_UP, "world:export_command", "Write what is registered as a world file."),
     "process": Entry(SET_UP, "processes:group", "Processes: the stages that assets pass through."),
+    "rules": Entry(SET_UP, "rules:group", "Rules: which alerts are raised, and when."),
     "refold": Entry(SET_UP, "processes:refold_command", "Fold again what a change has touched."),
     "calibrate": Entry(SET_UP, "calibrate:calibrate_command", "Estimate devices' figures anew."),
     "asset": Entry(SET_UP, "assets:group", "Assets, and what tells about them."),

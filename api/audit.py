@@ -22,6 +22,7 @@ Kind = Literal[
     "zone",
     "reader",
     "fact",
+    "rules",
     "dead letters",
     "quarantine",
     "key",

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from commands.asking import did_you_mean, opened
+from commands.faults import told
 from commands.flowchart import draw, dwelling, mermaid, percent, whereabouts
 from commands.settings import load_settings
 from commands.show import AsJson, UserError, count, out, show
@@ -154,7 +153,7 @@ def refold_command(as_json: AsJson = False) -> None:
 def _read(file: Path) -> Process:
     """The process of a file. UserError where it has faults, which are printed."""
     content = file.read_bytes()
-    with _told(file):
+    with told(file, "process"):
         process = read_process(content)
         if too_long := [*_too_long(content, process)]:
             raise BadWorld(too_long)
@@ -169,17 +168,6 @@ def _too_long(content: bytes, process: Process) -> Iterator[Fault]:
         if least >= stage.mean_h:
             detail = f"the parts alone take {dwelling(least)} on average"
             yield Fault(*locate(tree, ("stages", name, "mean_h")), detail)
-
-
-@contextmanager
-def _told(file: Path) -> Iterator[None]:
-    """What is wrong with a file is told line by line, then in one."""
-    try:
-        yield
-    except BadWorld as bad:
-        for fault in bad.faults:
-            print(f"{file}:{str(fault).removeprefix('line ')}", file=sys.stderr)  # noqa: T201
-        raise UserError(f"{file} is no process: {count(len(bad.faults), 'fault')}") from None
 
 
 def _found(what: str) -> Process:

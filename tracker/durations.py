@@ -39,6 +39,11 @@ def written(ms: int) -> str:
     return f"{ms // _UNITS[unit]} {unit}" if ms else "0"
 
 
+def written_repeat(ms: int | None) -> str:
+    """The same of what may never come again."""
+    return NEVER if ms is None else written(ms)
+
+
 def _repeat(text: Any) -> int | None:
     if text == NEVER:
         return None
@@ -62,9 +67,9 @@ Duration = Annotated[
 Repeat = Annotated[
     int | None,
     BeforeValidator(_repeat),
-    PlainSerializer(lambda ms: NEVER if ms is None else written(ms)),
+    PlainSerializer(written_repeat),
     WithJsonSchema(
-        {"type": "string", "pattern": "^(never|0*[1-9][0-9]{0,5} ?(s|min|h|d))$"}
+        {"type": "string", "pattern": "^(never|[1-9][0-9]{0,5} ?(s|min|h|d))$"}
         | {"examples": ["72 h"]}
     ),
 ]

@@ -78,7 +78,9 @@ class Rules(Value):
         Field(default=1, description="The version of this shape.")
     )
     rules: list[SomeRule] = Field(
-        max_length=RULES_AT_MOST, description="The rules; what none is about is never told."
+        max_length=RULES_AT_MOST,
+        description="The rules; what none is about is never told.",
+        examples=[[{"id": "overdue", "kind": "overdue"}]],
     )
 
     def lines(self) -> list[LineRule]:
