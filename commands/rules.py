@@ -13,7 +13,7 @@ from commands.settings import load_settings
 from commands.show import AsJson, UserError, count, out, show
 from tracker.durations import written, written_repeat
 from tracker.govern import govern
-from tracker.kinds import Rule
+from tracker.rule_kinds import Rule
 from tracker.rules import Rules, as_json, policy_of, read_rules, shipped
 from tracker.worldfile import dump
 

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from tracker.alerts import Holding
-from tracker.kinds import (
+from tracker.process import LOST
+from tracker.rule_kinds import (
     AssetRule,
     Dwell,
     ForbiddenSite,
@@ -24,7 +25,6 @@ from tracker.kinds import (
     StageEntered,
     Temperature,
 )
-from tracker.process import LOST
 
 BATTERY, SHOCK, TEMPERATURE = "battery", "shock", "temperature"
 SENSORS = (BATTERY, SHOCK, TEMPERATURE)

@@ -18,7 +18,8 @@ from pydantic_core import ErrorDetails
 
 from tracker.alerts import Policy
 from tracker.durations import QuietHours
-from tracker.kinds import (
+from tracker.places import Value
+from tracker.rule_kinds import (
     AssetRule,
     Dwell,
     ForbiddenSite,
@@ -41,7 +42,6 @@ from tracker.kinds import (
     Temperature,
     WrongPartner,
 )
-from tracker.places import Value
 from tracker.worldfile import BadWorld, Fault, Map, Names, Path, locate, parse, wording
 
 RULES_AT_MOST = 200

@@ -16,7 +16,7 @@ from tracker.conditions import (
     next_time,
     reader_holds,
 )
-from tracker.kinds import AssetRule
+from tracker.rule_kinds import AssetRule
 from tracker.rules import KINDS, policy_of, read_rules
 from tracker.whereabouts import NOWHERE_YET, Moment
 from tracker.whereabouts import step as walk

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import tracker
 from tracker import overdue
 from tracker.durations import QuietHours, length, written
-from tracker.kinds import LateForecast, LineRule, Overdue
+from tracker.rule_kinds import LateForecast, LineRule, Overdue
 from tracker.rules import KINDS, Rules, as_json, contradictions, policy_of, read_rules, shipped
 from tracker.worldfile import BadWorld, dump
 
