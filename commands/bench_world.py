@@ -28,7 +28,7 @@ from tracker.versions import Version
 NOW = 1_790_000_000_000
 HOUR = 3_600_000
 SITES = 300
-BATCH = 10_000  # assets in one transaction
+BATCH = 2_500  # assets in one transaction: PostgreSQL ends one that idles for long
 CITIES = [
     (51.92, 4.48),
     (52.37, 4.90),

@@ -34,6 +34,7 @@ from gateway.decoders import decode_again
 from gateway.roll_calling import RollCall
 from gateway.running import Beside, Parts, embedded_gateway
 from gateway.sweeping import Sweep
+from gateway.watching import Watching
 from gateway.worker import Job, Worker
 from tracker.audit import Act
 from tracker.clocks import SystemClock
@@ -108,7 +109,8 @@ def register(parts: Parts, worlds: Sequence[Simulation]) -> None:
 def running(parts: Parts, stopped: threading.Event) -> Iterator[tuple[str, str]]:
     """Broker, gateway, worker and API: the URLs of the first and of the last."""
     with embedded_gateway(parts, on_end=stopped.set) as (mqtt_url, gateway):
-        jobs: list[Job] = [Sweep(parts.store, parts.clock), RollCall(parts.store, parts.clock)]
+        store, clock = parts.store, parts.clock
+        jobs: list[Job] = [Sweep(store, clock), RollCall(store, clock), Watching(store, clock)]
         worker = Worker(jobs, parts.clock)
         app = create_app(parts.store, parts.clock, gateway.health, parts.policy, decode_again)
         with Beside(worker, stopped.set, "worker"), serving(app, "127.0.0.1", 0) as api_url:

@@ -66,6 +66,9 @@ def evaluate(
         Path | None, typer.Option(help="Write probabilities now and then.", show_default=False)
     ] = None,
     every: Annotated[int, typer.Option(min=1, help="Seconds between probabilities.")] = 3600,
+    alerts: Annotated[
+        Path | None, typer.Option(help="Write what became of alerts.", show_default=False)
+    ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Worlds judged at a time.")] = 1,
 ) -> None:
     """Judge what is told of stages, and how surely, against the truth, and print figures.
@@ -74,16 +77,17 @@ def evaluate(
     """
     began = time.monotonic()
     given = [_read(files) for files in _files(world, messages, truth, pool or [])]
-    if len(given) > 1 and (timeline or posteriors):
-        raise UserError("--timeline and --posteriors are of one world: give one")
-    if method != Method.FILTER and posteriors:
-        raise UserError("--posteriors are the filter's: other methods tell stages alone")
+    if len(given) > 1 and (timeline or posteriors or alerts):
+        raise UserError("--timeline, --posteriors and --alerts are of one world: give one")
+    if method != Method.FILTER and (posteriors or alerts):
+        raise UserError("--posteriors and --alerts are the filter's: others tell stages alone")
     model = read_process_file(process) if process else None
     with ExitStack() as stack:
         told = stack.enter_context(timeline.open("wb")) if timeline else None
         believed = stack.enter_context(posteriors.open("wb")) if posteriors else None
+        raised = stack.enter_context(alerts.open("wb")) if alerts else None
         progress = stack.enter_context(progress_bar("Judging"))
-        trials = [_trial(method, one, told, believed, every) for one in given]
+        trials = [_trial(method, one, told, believed, raised, every) for one in given]
         if jobs > 1 and len(given) > 1:
             judged = _side_by_side(trials, given, model, jobs, progress)
         else:
@@ -139,13 +143,18 @@ def _read(files: Files) -> Given:
 
 
 def _trial(
-    method: Method, given: Given, told: BinaryIO | None, believed: BinaryIO | None, every: int
+    method: Method,
+    given: Given,
+    told: BinaryIO | None,
+    believed: BinaryIO | None,
+    raised: BinaryIO | None,
+    every: int,
 ) -> Trial:
     if method in RULES:
         return RuleTrial(given.truth, told, RULES[method])
     if method == Method.SMOOTHER:
         return SmootherTrial(given.truth, told)
-    return FilterTrial(given.truth, told, believed, every)
+    return FilterTrial(given.truth, told, believed, every, raised)
 
 
 class Judged(NamedTuple):

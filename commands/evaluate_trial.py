@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import BinaryIO, NamedTuple
 
 import orjson
 
+from commands.evaluate_alerts import Watch
 from commands.evaluate_files import Line
 from gateway.decoders import Undecodable, decoder_of
 from tracker.audit import Act
@@ -162,8 +163,11 @@ class FilterTrial(Trial):
         timeline: BinaryIO | None,
         posteriors: BinaryIO | None,
         every_s: int,
+        alerts: BinaryIO | None = None,
     ) -> None:
         super().__init__(truth, timeline)
+        self._alerts = alerts
+        self._watch: Watch | None = None
         self._posteriors = posteriors
         self._every = every_s * 1_000
         self._due = {asset: spans[0].since for asset, spans in truth.items()}
@@ -177,6 +181,8 @@ class FilterTrial(Trial):
 
     def arrange(self, tx: Writer, world: World, process: Process | None) -> None:
         super().arrange(tx, world, process)
+        if self._alerts is not None:
+            self._watch = Watch(world, self._alerts)
         for asset, one in tx.presents(self.truth).items():
             since = self.truth[asset][0].since
             order = (since, TICK, self.numbers[asset], 0)
@@ -203,6 +209,8 @@ class FilterTrial(Trial):
 
     def write(self) -> None:
         super().write()
+        if self._watch is not None:
+            self._watch.write()
         if self._posteriors is not None:
             self._posteriors.writelines(text for _, text in sorted(self._sampled))
         for _, p, true in sorted(self._judged, key=lambda one: one[0]):
@@ -237,6 +245,7 @@ class FilterTrial(Trial):
         self._outlooks.clear()
         for asset, one in tx.presents(stale).items():
             self._show_line(line, self.numbers[asset], one)
+        self._look(tx, dict.fromkeys(stale, line.received))
 
     def _understood(self, tx: Writer, lines: Sequence[Line]) -> Iterator[_Taken]:
         """What lines say, in their order."""
@@ -266,6 +275,35 @@ class FilterTrial(Trial):
             for n, asset in enumerate(assets):
                 if asset in presents:
                     self._show_line(line, n, presents[asset])
+        scanned = {one.assets[0] for one in layer if not isinstance(one.says, Message)}
+        ticks = {asset: one.line.received for one in layer for asset in one.assets}
+        self._look(tx, ticks, scanned)
+
+    def _look(self, tx: Writer, assets: Mapping[str, int], scanned: Collection[str] = ()) -> None:
+        """Look at the leases of assets of which something was told, each at a time."""
+        if self._watch is None:
+            return
+        ats = {asset: at for asset, at in assets.items() if asset in self._watch}
+        presents = tx.presents(ats)
+        for asset in ats:
+            self._watch.tell(tx, asset, presents.get(asset), scanned=asset in scanned)
+        self._look_at(tx, list(ats.items()))
+
+    def _look_at(self, tx: Writer, moments: Sequence[tuple[str, int]]) -> None:
+        assert self._watch is not None
+        self._look_out(tx, [asset for asset, _ in moments])
+        outlooks = [self._outlooks[asset] for asset, _ in moments]
+        rows = forecast(outlooks, [at for _, at in moments])
+        for (asset, at), one, q in zip(moments, outlooks, rows, strict=True):
+            stages = one.setting.evidence.chain.stages
+            self._watch.look(asset, at, dict(zip(stages, q[0].tolist(), strict=True)))
+
+    def _look_until(self, tx: Writer, asset: str, end: int) -> None:
+        """Look at an asset whenever time alone may have changed something, before a time."""
+        if self._watch is None:
+            return
+        while (at := self._watch.due(asset)) is not None and at < end:
+            self._look_at(tx, [(asset, at)])
 
     def _state(self, tx: Writer, line: Line, fact: Fact, at: int) -> None:
         try:
@@ -295,6 +333,8 @@ class FilterTrial(Trial):
             self._hours[asset] = _next(self._hours[asset], end, HOUR)
         self._sample(tx, samples)
         self._tick(tx, ticks)
+        for asset, end in until.items():
+            self._look_until(tx, asset, end)
 
     def _sample(self, tx: Writer, moments: Sequence[tuple[str, int]]) -> None:
         """Write what is believed of assets at times."""
@@ -324,6 +364,13 @@ class FilterTrial(Trial):
                 made = present(beliefs[asset], one.setting, old, hour)
                 changed[asset], presents[asset] = made, made.present
                 self.show(asset, hour, made.present.told, order, corrected=False)
+                if self._watch is not None and asset in self._watch:
+                    self._look_until(tx, asset, hour)
+                    self._watch.tell(tx, asset, made.present)
+            if self._watch is not None and asset in self._watch:
+                self._look_until(tx, asset, hour)
+                p = dict(zip(chain.stages, q[0].tolist(), strict=True))
+                self._watch.look(asset, hour, p)
             if (true := stage_at(self.truth.get(asset, ()), hour)) is not None:
                 p = dict(zip(chain.stages, q[0].tolist(), strict=True))
                 self._judged.append((order, p, true))

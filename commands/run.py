@@ -24,6 +24,7 @@ from gateway.retention import Retention
 from gateway.roll_calling import RollCall
 from gateway.running import Beside, Parts, Running, embedded_gateway
 from gateway.sweeping import Sweep
+from gateway.watching import Watching
 from gateway.worker import Job, Worker
 from tracker.clocks import Clock
 from tracker.ports import Series, SeriesUnavailable, Store
@@ -145,7 +146,7 @@ def worker() -> None:
 def worker_jobs(settings: Settings, series: Series | None, store: Store, clock: Clock) -> list[Job]:
     """What there is to do with no message arriving. UserError where the database does not know
     of the time-series store."""
-    jobs: list[Job] = [Sweep(store, clock), RollCall(store, clock)]
+    jobs: list[Job] = [Sweep(store, clock), RollCall(store, clock), Watching(store, clock)]
     if series is not None:
         with store.reading() as reader:
             if not reader.projected():

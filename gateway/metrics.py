@@ -40,6 +40,8 @@ POINTS_TOLD = Histogram(
     buckets=(0.1, 0.3, 1, 2, 5, 10, 30, 100, 300, 1000, 3000),
 )
 SERIES_FAILURES = Counter("retour_series_failures", "Times when it took nothing")
+LOOKED = Counter("retour_assets_looked_at", "Assets that were looked at for alerts")
+ALERTS = Counter("retour_alert_events", "What happened to alerts", ["what"])
 SWEPT = Histogram(
     "retour_sweep_seconds",
     "How long it took to look what time has made of stages",

@@ -33,7 +33,7 @@ IS_BACK = 0.9
 TRANSIT_MS = 24 * HOUR_MS  # beyond the expected arrival before anybody is troubled
 
 
-class Rule(StrEnum):
+class Kind(StrEnum):
     """What may be found of a line."""
 
     OVERDUE = "overdue"
@@ -76,7 +76,8 @@ class Return(NamedTuple):
 
 def back(line: Line, entered: Iterable[Entered], received: Iterable[int] = ()) -> Return | None:
     """When a line's asset was back, if it is: the first depot stage entered, or scan of a receipt,
-    after it was out on this line. What it was already when the line began does not count.
+    after it was out on this line. What it was already when the line began does not count; nor does
+    `ready` after nothing but `outbound`: then it had only seemed to leave.
 
     >>> from datetime import date
     >>> line = Line("L1", "1", "A1", None, date(2026, 1, 1), date(2026, 1, 9), 10, 90)
@@ -87,13 +88,13 @@ def back(line: Line, entered: Iterable[Entered], received: Iterable[int] = ()) -
     """
     events = [*((one.at, one.stage, False) for one in entered if one.stage is not None)]
     events += [(at, BACK[0], True) for at in received]
-    out = False
+    last = None
     for at, stage, scanned in sorted(events):
-        if at < line.start_at:
-            out = stage in OUT
-        elif stage in OUT:
-            out = True
-        elif out and stage in BACK:
+        if stage in OUT:
+            last = max(last or stage, stage, key=OUT.index)
+        elif at < line.start_at:
+            last = None
+        elif stage in BACK and last is not None and (last, stage) != ("outbound", "ready"):
             return Return(at, scanned)
     return None
 
@@ -101,7 +102,7 @@ def back(line: Line, entered: Iterable[Entered], received: Iterable[int] = ()) -
 class Found(NamedTuple):
     """What holds of a line since an event time, and what it was decided by."""
 
-    rule: Rule
+    kind: Kind
     since: int
     why: Mapping[str, float | int | str | None]
 
@@ -129,12 +130,12 @@ def _due(lease: Lease, line: Line, glance: Glance, came: Return | None) -> Itera
     lost = glance.p.get(LOST, 0.0)
     late = glance.now >= deadline
     if lost >= IS_LOST:
-        yield Found(Rule.LOST, glance.now, {"p": lost, "due": line.due_at})
+        yield Found(Kind.LOST, glance.now, {"p": lost, "due": line.due_at})
     elif late and (p := with_customer(glance)) >= LIKELY:
-        yield Found(Rule.OVERDUE, deadline, {"p": p, "due": line.due_at, "deadline": deadline})
+        yield Found(Kind.OVERDUE, deadline, {"p": p, "due": line.due_at, "deadline": deadline})
     elif late and (p := glance.p.get("return_transit", 0.0)) >= LIKELY:
         arrival = _left(glance) + glance.transit_ms
-        yield Found(Rule.LATE_IN_TRANSIT, deadline, {"p": p, "due": line.due_at, "by": arrival})
+        yield Found(Kind.LATE_IN_TRANSIT, deadline, {"p": p, "due": line.due_at, "by": arrival})
 
 
 def _left(glance: Glance) -> int:
@@ -145,11 +146,11 @@ def _left(glance: Glance) -> int:
 def _paper(line: Line, glance: Glance, came: Return | None) -> Iterator[Found]:
     ended = line.ended
     if ended is None and came is not None:
-        yield Found(Rule.RETURNED_UNRECORDED, came.at, {"back": came.at, "due": line.due_at})
+        yield Found(Kind.RETURNED_UNRECORDED, came.at, {"back": came.at, "due": line.due_at})
     elif ended is not None and ended.how == "returned" and came is None and line.asset is not None:
         p = with_customer(glance) + glance.p.get("return_transit", 0.0)
         if p >= LIKELY:
-            yield Found(Rule.RETURNED_ON_PAPER, ended.at, {"p": p, "closed": ended.at})
+            yield Found(Kind.RETURNED_ON_PAPER, ended.at, {"p": p, "closed": ended.at})
 
 
 def _place(
@@ -161,9 +162,9 @@ def _place(
     allowed = partner in (None, lease.customer, *lease.consignees) or glance.site in lease.sites
     if partner is not None and not allowed:
         why = {"site": glance.site, "partner": partner}
-        yield Found(Rule.WRONG_PARTNER, glance.now, why)
+        yield Found(Kind.WRONG_PARTNER, glance.now, why)
     returns = [at for at in glance.others_back if at is not None]
     if returns and len(returns) == len(glance.others_back):
         p = with_customer(glance)
         if p >= LIKELY and glance.now < line.due_at + lease.grace_ms:
-            yield Found(Rule.LEFT_BEHIND, max(returns), {"p": p, "others": len(returns)})
+            yield Found(Kind.LEFT_BEHIND, max(returns), {"p": p, "others": len(returns)})

@@ -84,6 +84,8 @@ def refold_touched(
     left to be folded once for all that is late."""
     touched = _touched(tx, rows)
     before = tx.beliefs(touched)
+    if facts := {row.what.asset: recorded for row in rows if isinstance(row.what, Fact)}:
+        tx.set_timers(facts)  # a scan may close what no stage does
     stale = tx.stale(touched)
     settings = tx.settings(touched)
     beliefs, snapshots, entries = list[Belief](), list[Belief](), list[Entry]()
@@ -296,6 +298,7 @@ def _write(tx: Writer, entries: Sequence[Entry], recorded: int) -> None:
         e._replace(supersedes=tx.last_line(e.asset, e.about)) if _corrects(e) else e
         for e in entries
     ]
+    tx.set_timers({one.asset: recorded for one in written})  # it is looked at anew
     numbers = tx.journal(written, recorded)
     told = (Line(number, recorded, e) for number, e in zip(numbers, written, strict=True))
     queue_stages(tx, told, recorded)

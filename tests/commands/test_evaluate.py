@@ -364,7 +364,7 @@ def test_one_says_which_world_once(run, folder):
         *("evaluate", "--pool", path, "--pool", path, "--timeline", path / "out")
     )
     assert status == 1
-    assert "--timeline and --posteriors are of one world" in complaints
+    assert "--timeline, --posteriors and --alerts are of one world" in complaints
 
 
 @pytest.mark.parametrize("method", ["last-zone", "debounced", "rule", "smoother"])
@@ -393,5 +393,5 @@ def test_only_the_filter_tells_probabilities(run, folder):
     more = ("--method", "rule", "--posteriors", path / "out")
     status, _, complaints = run("evaluate", *words(path), *more)
     assert status == 1
-    assert "--posteriors are the filter's" in complaints
+    assert "--posteriors and --alerts are the filter's" in complaints
     assert not (path / "out").exists()

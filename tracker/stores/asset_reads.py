@@ -162,6 +162,16 @@ class AssetReads(sql.Speaks):
         ordered = query.order_by(table.c.at, table.c.key)
         return [rows.transition(row) for row in self._db.execute(ordered)]
 
+    def entered(self, assets: Iterable[str]) -> dict[str, list[tuple[str | None, int]]]:
+        table = schema.transitions
+        found: dict[str, list[tuple[str | None, int]]] = {}
+        for some in sql.chunks([*assets]):
+            query = select(table.c.asset, table.c.stage, table.c.at).where(table.c.asset.in_(some))
+            ordered = query.order_by(table.c.asset, table.c.at, table.c.key)
+            for asset, stage, at in self._db.execute(ordered):
+                found.setdefault(asset, []).append((stage, at))
+        return found
+
     def presents(self, assets: Iterable[str]) -> dict[str, Present]:
         found = self._db.exec_driver_sql(self._sql.presents, (sql.as_json(list(assets)),))
         return {row[0]: rows.present(row) for row in found}

@@ -1,0 +1,121 @@
+"""Use case: look at assets, and raise or end the alerts about them.
+
+An asset is looked at when something new is told of it, and when its timer says that time alone may
+change something. What comes of a look is one transaction: the alerts, what happened to them, and
+when to look again. So whoever dies on the way has done nothing, and the next one does it all.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from tracker.alerts import Alert, Event, Subject
+from tracker.fold import Belief
+from tracker.inference import Setting
+from tracker.leases import Lease, Line, Partner
+from tracker.model import Fact
+from tracker.overdue import Entered, Glance, back
+from tracker.ports import Reader, Writer
+from tracker.present import Present, known
+from tracker.reconcile import Assessed, Governed, Paper, assess, governed
+from tracker.stage import predicted
+
+RECEIVED = "received"
+FACTS_AT_ONCE = 1_000
+
+
+def look(tx: Writer, assets: Iterable[str], now: int, rules: Sequence[Governed]) -> list[Event]:
+    """Look at some assets at `now` (epoch ms), and store what comes of it; what happened to
+    alerts."""
+    wanted = sorted({*assets})
+    beliefs = tx.beliefs(wanted)  # they are locked by this
+    lines = tx.lines_of(wanted)
+    presents, settings, held = tx.presents(wanted), tx.settings(wanted), tx.held_of(wanted)
+    alerts, owners = tx.alerts_of(wanted), owners_of(tx.partners())
+    leases = tx.leases_by_id(line.lease for some in lines.values() for line in some)
+    found = list[Assessed]()
+    for asset in wanted:
+        pairs = [(leases[line.lease], line) for line in lines.get(asset, ())]
+        class_ = settings[asset].case.asset.class_ if asset in settings else ""
+        last = last_episodes(alerts.get(asset, ()))
+        paper = Paper(pairs, owners, class_, last, held.get(asset, {}))
+        glance = _glance(tx, asset, beliefs.get(asset), settings, presents.get(asset), now)
+        found.append(assess(asset, paper, glance, _others(tx, pairs), rules))
+    tx.save_alerts([alert for one in found for alert in one.alerts])
+    events = [event for one in found for event in one.events]
+    tx.add_alert_events(events, now)
+    tx.set_held({asset: one.held for asset, one in zip(wanted, found, strict=True)})
+    tx.set_timers({asset: one.next_at for asset, one in zip(wanted, found, strict=True)})
+    return events
+
+
+def look_at_due(tx: Writer, now: int, limit: int) -> tuple[int, list[Event]]:
+    """Look at the assets whose timers have run out, some at a time: how many there were, and what
+    happened to alerts."""
+    due = tx.timers(now, limit)
+    tx.beliefs(due)  # locked: another worker may have been there before
+    times, rules = tx.timers_of(due), governed(tx.rules())
+    still = [asset for asset in due if times.get(asset, now + 1) <= now]
+    return len(due), look(tx, still, now, rules)
+
+
+def last_episodes(alerts: Sequence[Alert]) -> dict[Subject, Alert]:
+    """The last alert about each subject; the episodes are given in order."""
+    return {Subject(*alert[:4]): alert for alert in alerts}
+
+
+def owners_of(partners: Mapping[str, Partner]) -> dict[str, str]:
+    """The sites of partners, and whose they are."""
+    return {site: one.id for one in partners.values() for site in one.sites}
+
+
+def entered_of(reader: Reader, asset: str, told: Present | None) -> tuple[Entered, ...]:
+    """The stages that an asset entered, in order, and what time alone tells of it."""
+    entered = [Entered(*one) for one in reader.entered([asset]).get(asset, ())]
+    if told is not None and told.told.stage != told.path.stage:
+        entered.append(Entered(told.told.stage, told.told.since))
+    return tuple(entered)
+
+
+def received_of(reader: Reader, asset: str) -> tuple[int, ...]:
+    """When somebody scanned an asset as received (event times)."""
+    facts = reader.facts(asset, None, FACTS_AT_ONCE)
+    return tuple(
+        row.at for row in facts if isinstance(row.what, Fact) and row.what.kind == RECEIVED
+    )
+
+
+def _glance(
+    tx: Reader,
+    asset: str,
+    belief: Belief | None,
+    settings: Mapping[str, Setting],
+    told: Present | None,
+    now: int,
+) -> Glance:
+    if belief is None or asset not in settings:
+        return Glance(now, {})
+    case, evidence = settings[asset]
+    at = max(now - (told.behind if told is not None else 0), belief.at)
+    q = evidence.chain.by_stage(predicted(known(belief), case, evidence, at))
+    p = dict(zip(evidence.chain.stages, q[0].tolist(), strict=True))
+    entered, received = entered_of(tx, asset, told), received_of(tx, asset)
+    return Glance(now, p, entered, received, belief.whereabouts.site)
+
+
+def _others(tx: Reader, pairs: Sequence[tuple[Lease, Line]]) -> dict[str, tuple[int | None, ...]]:
+    """When the other lines of the same orders came back, by the names of an asset's lines."""
+    found = defaultdict[str, tuple[int | None, ...]](tuple)
+    for lease, line in pairs:
+        others = [one for one in lease.lines if one.id != line.id and one.asset is not None]
+        if line.ended is None and others:
+            found[line.name] = tuple(_came(tx, one) for one in others)
+    return found
+
+
+def _came(tx: Reader, line: Line) -> int | None:
+    asset = line.asset or ""
+    told = tx.presents([asset]).get(asset)
+    came = back(line, entered_of(tx, asset, told), received_of(tx, asset))
+    return came.at if came is not None else None
