@@ -68,7 +68,7 @@ class Glance(NamedTuple):
 
 
 class Return(NamedTuple):
-    """When a line's asset was back (event time), and whether somebody scanned it then."""
+    """When a line's asset was back (event time), and whether somebody scanned it then or later."""
 
     at: int
     scanned: bool
@@ -86,16 +86,17 @@ def back(line: Line, entered: Iterable[Entered], received: Iterable[int] = ()) -
     >>> back(line, [Entered("ready", 5), Entered("inspection", 12)]) is None
     True
     """
-    events = [*((one.at, one.stage, False) for one in entered if one.stage is not None)]
-    events += [(at, BACK[0], True) for at in received]
+    scans = [*received]
+    events = [(one.at, one.stage) for one in entered if one.stage is not None]
+    events += [(at, BACK[0]) for at in scans]
     last = None
-    for at, stage, scanned in sorted(events):
+    for at, stage in sorted(events):
         if stage in OUT:
             last = max(last or stage, stage, key=OUT.index)
         elif at < line.start_at:
             last = None
         elif stage in BACK and last is not None and (last, stage) != ("outbound", "ready"):
-            return Return(at, scanned)
+            return Return(at, any(scan >= at for scan in scans))
     return None
 
 

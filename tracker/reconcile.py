@@ -98,10 +98,19 @@ class _Run:
         glance = self._glance._replace(others_back=others)
         came = back(line, glance.entered, glance.received)
         holds = {str(one.kind): one for one in found(lease, line, glance, self._paper.owners)}
+        if self._is_overdue(line):
+            holds.pop(Kind.LATE_IN_TRANSIT, None)  # it goes on to be overdue until it is back
         for one in self._rules:
             if one.rule.kind in KINDS and one.rule.concerns(self._paper.class_, lease.sites):
                 self._rule(lease, line, one, holds, came)
         self.times += _times(lease, line, glance, came)
+
+    def _is_overdue(self, line: Line) -> bool:
+        """Whether an alert that a line is overdue is open."""
+        ids = (one.rule.id for one in self._rules if one.rule.kind == Kind.OVERDUE)
+        subjects = (Subject(self._asset, line.lease, line.id, id) for id in ids)
+        found = (self._paper.alerts.get(subject) for subject in subjects)
+        return any(one is not None and not one.over for one in found)
 
     def _rule(
         self,
