@@ -127,11 +127,10 @@ def step(
 def _opened(
     before: Alert | None, subject: Subject, holding: Holding, policy: Policy, now: int
 ) -> Step:
-    level = _level(holding.since, policy, now)
     if before is not None and now - before.changed < REOPENED_MS:
         again = before._replace(
             state=State.OPEN,
-            level=max(level, before.level),
+            level=max(_level(before.since, policy, now), before.level),
             changed=now,
             told=now,
             gone=None,
@@ -139,7 +138,7 @@ def _opened(
             why=holding.why,
         )
         return again, [Event(again, "reopened", now)]
-    episode = before.episode + 1 if before is not None else 1
+    level, episode = _level(holding.since, policy, now), before.episode + 1 if before else 1
     made = Alert(
         *subject, episode, State.OPEN, policy.severity, level, holding.since, now, now, now
     )._replace(why=holding.why)

@@ -237,8 +237,9 @@ class Reader(LeaseReader, AlertReader, Protocol):
     def crowds(self, class_: str | None = None, site: str | None = None) -> list[Crowd]:
         """How many assets are in which stage now, of a class and at a site."""
 
-    def entered(self, assets: Iterable[str]) -> dict[str, list[tuple[str | None, int]]]:
-        """Which stages were told of some assets, and from which event time on, in order."""
+    def entered(self, assets: Iterable[str]) -> dict[str, list[tuple[str | None, str | None, int]]]:
+        """From which stage to which one what was told of some assets changed, and at which event
+        time, in order."""
 
     def facts(self, asset: str, after: Moment | None, limit: int) -> list[Observation]:
         """The facts stated of an asset, after a moment, in order."""

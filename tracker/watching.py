@@ -19,6 +19,7 @@ from tracker.overdue import Entered, Glance, back
 from tracker.ports import Reader, Writer
 from tracker.present import Present, known
 from tracker.reconcile import Assessed, Governed, Paper, assess, governed
+from tracker.refold import ALWAYS
 from tracker.stage import predicted
 
 RECEIVED = "received"
@@ -71,8 +72,11 @@ def owners_of(partners: Mapping[str, Partner]) -> dict[str, str]:
 
 
 def entered_of(reader: Reader, asset: str, told: Present | None) -> tuple[Entered, ...]:
-    """The stages that an asset entered, in order, and what time alone tells of it."""
-    entered = [Entered(*one) for one in reader.entered([asset]).get(asset, ())]
+    """The stages that an asset entered, in order, the one it was first told to be in included,
+    and what time alone tells of it."""
+    changes = reader.entered([asset]).get(asset, [])
+    first = changes[0][0] if changes else told.path.stage if told is not None else None
+    entered = [Entered(first, ALWAYS), *(Entered(stage, at) for _, stage, at in changes)]
     if told is not None and told.told.stage != told.path.stage:
         entered.append(Entered(told.told.stage, told.told.since))
     return tuple(entered)

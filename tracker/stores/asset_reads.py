@@ -162,14 +162,15 @@ class AssetReads(sql.Speaks):
         ordered = query.order_by(table.c.at, table.c.key)
         return [rows.transition(row) for row in self._db.execute(ordered)]
 
-    def entered(self, assets: Iterable[str]) -> dict[str, list[tuple[str | None, int]]]:
+    def entered(self, assets: Iterable[str]) -> dict[str, list[tuple[str | None, str | None, int]]]:
         table = schema.transitions
-        found: dict[str, list[tuple[str | None, int]]] = {}
+        found: dict[str, list[tuple[str | None, str | None, int]]] = {}
         for some in sql.chunks([*assets]):
-            query = select(table.c.asset, table.c.stage, table.c.at).where(table.c.asset.in_(some))
+            columns = (table.c.asset, table.c.was, table.c.stage, table.c.at)
+            query = select(*columns).where(table.c.asset.in_(some))
             ordered = query.order_by(table.c.asset, table.c.at, table.c.key)
-            for asset, stage, at in self._db.execute(ordered):
-                found.setdefault(asset, []).append((stage, at))
+            for asset, was, stage, at in self._db.execute(ordered):
+                found.setdefault(asset, []).append((was, stage, at))
         return found
 
     def presents(self, assets: Iterable[str]) -> dict[str, Present]:

@@ -1,0 +1,133 @@
+"""Assets are looked at when something is told of them or their time has come, on both stores."""
+
+from datetime import date
+from threading import Barrier, Thread
+
+import pytest
+
+from tracker.arrange import arrange
+from tracker.facts import state
+from tracker.lease_ports import AlertFilter
+from tracker.leases import HOUR_MS, Lease, Line, Partner
+from tracker.model import Asset, Fact
+from tracker.places import Site
+from tracker.registry import register_asset
+from tracker.stores.postgresql import PostgresqlStore
+from tracker.stores.sqlite import SqliteStore
+from tracker.watching import look_at_due
+
+STORES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.system)]
+DAY = 24 * HOUR_MS
+WITHIN_S = 30
+
+
+@pytest.fixture(params=STORES)
+def open_store(request, tmp_path):
+    """Opens one store, again and again."""
+    if request.param == "sqlite":
+        return lambda: SqliteStore(tmp_path / "retour.db")
+    url = request.getfixturevalue("new_postgresql")()
+    return lambda: PostgresqlStore(url)
+
+
+@pytest.fixture
+def db(open_store, database_of, make):
+    store = open_store()
+    db = database_of(store)
+    with store.writing() as tx:
+        arrange(tx, Site(id="depot", kind="depot"))
+        arrange(tx, Site(id="cust-1", kind="customer"))
+        tx.put_partner(Partner("acme", sites=("cust-1",)))
+        for n in range(3):
+            register_asset(tx, Asset(f"A{n}", "pallet", initial_stage="in_use"))
+            tx.put_lease(lease(f"A{n}", make.NOW))
+        tx.set_timers({f"A{n}": make.NOW for n in range(3)})
+    for n in range(3):
+        tell(db, make, f"A{n}", "lease_started", make.NOW)
+    yield db
+    store.close()
+
+
+def lease(asset, now):
+    line = Line(f"L-{asset}", "1", asset, None, date(2026, 9, 1), date(2026, 9, 9), now, now + DAY)
+    return Lease(f"L-{asset}", "acme", ("cust-1",), "UTC", grace_h=1, lines=(line,))
+
+
+def tell(db, make, asset, kind, at, received=None):
+    fact = Fact(asset, kind, id=f"{kind}-{asset}-{at}")
+    db.do(state, [(fact, at)], make.POLICY, at if received is None else received)
+
+
+def look(db, now, limit=100):
+    looked, events = db.do(look_at_due, now, limit)
+    return looked, [(one.alert.asset, one.alert.rule, one.kind) for one in events]
+
+
+def test_what_time_makes_overdue_is_told_once(db, make):
+    deadline = make.NOW + DAY + HOUR_MS
+    assert look(db, make.NOW) == (3, [])
+    assert look(db, deadline - 1) == (0, [])
+    looked, told = look(db, deadline)
+    assert (looked, told) == (3, [(f"A{n}", "overdue", "opened") for n in range(3)])
+    assert look(db, deadline) == (0, [])
+    with db.store.reading() as reader:
+        found = reader.alerts(AlertFilter(("open",), "overdue"), (0, ""), 10)
+        assert [one.asset for one in found] == ["A0", "A1", "A2"]
+        (event,) = reader.alert_events(found[0].id)
+        assert (event.event.kind, event.event.alert) == ("opened", found[0])
+
+
+def test_a_late_scan_is_looked_at_and_takes_it_back(db, make):
+    deadline = make.NOW + DAY + HOUR_MS
+    look(db, make.NOW)
+    look(db, deadline)
+    tell(db, make, "A1", "received", deadline - 5, received=deadline + 10)
+    _, told = look(db, deadline + 10)
+    assert told == [("A1", "overdue", "retracted")]
+    with db.store.reading() as reader:
+        assert reader.alert("A1:L-A1/1:overdue:1").resolution == "was_on_time"
+
+
+def test_a_return_before_the_deadline_ends_in_silence(db, make):
+    look(db, make.NOW)
+    tell(db, make, "A1", "received", make.NOW + DAY)
+    look(db, make.NOW + DAY)
+    _, told = look(db, make.NOW + DAY + HOUR_MS)
+    assert [asset for asset, *_ in told] == ["A0", "A2"]
+
+
+def test_two_workers_at_the_deadline_tell_it_once(db, open_store, make):
+    """Fault 26, without the kill: both see the same timers."""
+    deadline, told, start = make.NOW + DAY + HOUR_MS, [], Barrier(2)
+    look(db, make.NOW)
+    other = open_store()
+
+    def work(store):
+        start.wait(WITHIN_S)
+        with store.recording() as tx:
+            told.extend(look_at_due(tx, deadline, 100)[1])
+
+    threads = [Thread(target=work, args=(store,)) for store in (db.store, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WITHIN_S)
+    other.close()
+    assert sorted(event.alert.asset for event in told) == ["A0", "A1", "A2"]
+    with db.store.reading() as reader:
+        assert len(reader.alert_events_after(0, 100)) == 3
+
+
+def test_what_fails_leaves_nothing_behind(db, make):
+    look(db, make.NOW)
+    deadline = make.NOW + DAY + HOUR_MS
+
+    def fail(tx):
+        look_at_due(tx, deadline, 100)
+        raise KeyError("stop")
+
+    with pytest.raises(KeyError, match="stop"):
+        db.do(fail)
+    with db.store.reading() as reader:
+        assert reader.alerts(AlertFilter(), (0, ""), 10) == []
+    assert len(look(db, deadline)[1]) == 3
