@@ -32,6 +32,8 @@ INDEX = {
     "stage": Entry(ASK, "stages:stage", "Tell in which stage an asset is, and why."),
     "stages": Entry(ASK, "stages:stages", "Count the assets in each stage of the flow."),
     "timeline": Entry(ASK, "stages:timeline", "Tell how an asset came to where it is."),
+    "overdue": Entry(ASK, "alerts:overdue", "List what should be back and is not."),
+    "alerts": Entry(ASK, "alerts:alerts", "List what needs attention."),
     "devices": Entry(ASK, "devices:device_list", "List the devices, and which are silent."),
     "report": Entry(ASK, "report:group", "Answers to keep, as pages."),
     "dead-letters": Entry(CHECK, "troubles:dead_letters", "List what could not be understood."),

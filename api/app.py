@@ -10,6 +10,7 @@ from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 
 from api import (
+    alerts,
     assets,
     audit,
     bindings,
@@ -62,6 +63,7 @@ ROUTERS = (
     facts.router,
     stages.router,
     rules.router,
+    alerts.router,
     sites.router,
     zones.router,
     readers.router,

@@ -23,6 +23,7 @@ Kind = Literal[
     "reader",
     "fact",
     "rules",
+    "alert",
     "dead letters",
     "quarantine",
     "key",

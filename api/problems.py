@@ -19,6 +19,7 @@ from api.auth import InvalidKey, MissingKey, ScopeTooSmall
 from api.bodies import WrongMediaType, broken_json, unreadable
 from api.cursors import BadCursor
 from api.limits import TooLarge, TooMany
+from tracker.alert_book import AlertIsOver, AlreadyPast, UnknownAlert
 from tracker.arrange import BadPlace
 from tracker.facts import FactConflict
 from tracker.ports import SeriesUnavailable, StoreUnavailable
@@ -138,6 +139,9 @@ SORTS: Mapping[type[Exception], Sort] = {
     FactsRefused: Sort(422, "bad-fact", "A fact cannot be so"),
     Unregistered: Sort(409, "unregistered", "Something that is spoken of is not registered"),
     BadPlace: Sort(422, "bad-place", "The site, zone or reader cannot be so"),
+    UnknownAlert: Sort(404, "unknown-alert", "Unknown alert"),
+    AlertIsOver: Sort(409, "alert-is-over", "The alert is over"),
+    AlreadyPast: Sort(422, "already-past", "That time is over"),
     Conflict: Sort(409, "conflict", "It contradicts what is registered"),
     BeforeEdge: Sort(409, "before-edge", "The log does not reach so far back"),
     BeforeLog: Sort(410, "before-log", "The log does not reach so far back"),

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from hashlib import blake2b
 from typing import Any, NamedTuple
+
+import orjson
 
 from tracker.leases import HOUR_MS
 
@@ -27,6 +30,7 @@ class State(StrEnum):
     RETRACTED = "retracted"
 
 
+BY_HAND = "by hand"
 OVER = (State.RESOLVED, State.RETRACTED)
 
 
@@ -67,13 +71,13 @@ class Alert(NamedTuple):
 
     @property
     def id(self) -> str:
-        """What names it for ever.
+        """What names it for ever, made of what it is about.
 
         >>> Alert("A1", "L1", "1", "overdue", 2, State.OPEN, "warning", 1, 0, 0, 0, 0).id
-        'A1:L1/1:overdue:2'
+        'al_ab813bd05f56400f9efe'
         """
-        line = f"{self.lease}/{self.line}" if self.lease else ""
-        return f"{self.asset}:{line}:{self.rule}:{self.episode}"
+        about = orjson.dumps([*self[:4], self.episode])
+        return f"al_{blake2b(about, digest_size=10).hexdigest()}"
 
     @property
     def over(self) -> bool:
@@ -116,12 +120,20 @@ def step(
     """What becomes of an alert (None: there is none) by what holds at `now`, and what happened to
     it. The last episode of a subject is given, also where it is over."""
     if holding is None:
-        return (alert, []) if alert is None or alert.over else _gone(alert, policy, now)
+        return _rested(alert, now) if alert is None or alert.over else _gone(alert, policy, now)
+    if alert is not None and alert.resolution == BY_HAND and alert.gone is None:
+        return alert, []  # somebody has seen to it: it is told again when it comes again
     if alert is None or alert.over:
         if now < holding.since + policy.hold_ms:
             return alert, []
         return _opened(alert, subject, holding, policy, now)
     return _held(alert, holding, policy, now)
+
+
+def _rested(alert: Alert | None, now: int) -> Step:
+    if alert is not None and alert.gone is None:
+        alert = alert._replace(gone=now)
+    return alert, []
 
 
 def _opened(

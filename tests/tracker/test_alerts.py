@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.alerts import (
+    BY_HAND,
     DAY_MS,
     REOPENED_MS,
     Alert,
@@ -13,6 +14,7 @@ from tracker.alerts import (
     State,
     Subject,
     acknowledged,
+    ended,
     next_look,
     snoozed,
     step,
@@ -36,7 +38,7 @@ def run(policy, *looks, alert=None):
 def test_it_opens_once_however_often_one_looks():
     alert, happened = run(Policy(), (5, HELD), (5, HELD), (6, HELD))
     assert happened == [("opened", 5)]
-    assert (alert.id, alert.state, alert.since) == ("A1:L1/1:overdue:1", State.OPEN, 0)
+    assert (alert[:5], alert.state, alert.since) == ((*OF, 1), State.OPEN, 0)
 
 
 def test_what_holds_too_short_is_never_told():
@@ -92,6 +94,14 @@ def test_a_snoozed_one_wakes():
     assert (happened, alert.state) == ([("woken", HOUR)], State.OPEN)
 
 
+def test_what_somebody_has_resolved_is_told_when_it_comes_again():
+    alert, _ = run(Policy(), (0, HELD))
+    (alert, _) = ended(alert, State.RESOLVED, BY_HAND, 5, "ann")
+    alert, happened = run(Policy(), (6, HELD), (7, HELD), alert=alert)
+    assert happened == []
+    assert run(Policy(), (8, None), (9, HELD), alert=alert)[1] == [("reopened", 9)]
+
+
 POLICIES = st.builds(
     Policy,
     st.just("warning"),
@@ -129,6 +139,13 @@ def history(policy, phases, extra):
     return happened, alert
 
 
-def test_an_asset_without_a_lease_has_alerts_too():
+def test_an_id_names_one_episode_of_one_subject_alone():
     alert = Alert("A1", None, None, "silence", 1, State.OPEN, "info", 1, 0, 0, 0, 0)
-    assert alert.id == "A1::silence:1"
+    others = [
+        alert._replace(asset="A2"),
+        alert._replace(lease="L1", line="1"),
+        alert._replace(rule="dwell"),
+        alert._replace(episode=2),
+    ]
+    assert len({alert.id, *(one.id for one in others)}) == 5
+    assert alert._replace(state=State.RESOLVED, level=3).id == alert.id
