@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
-from tracker.alerts import Alert, Event, Subject
+from tracker.alerts import DAY_MS, Alert, Event, Subject
+from tracker.asset_watch import Watched, watch, watched
+from tracker.conditions import AssetLook
 from tracker.fold import Belief
 from tracker.inference import Setting
 from tracker.leases import Lease, Line, Partner
@@ -20,13 +23,27 @@ from tracker.ports import Reader, Writer
 from tracker.present import Present, known
 from tracker.reconcile import Assessed, Governed, Paper, assess, governed
 from tracker.refold import ALWAYS
+from tracker.rules import Rules
+from tracker.sight import sight
 from tracker.stage import predicted
 
 RECEIVED = "received"
+SOONEST_MS = 1_000
 FACTS_AT_ONCE = 1_000
 
 
-def look(tx: Writer, assets: Iterable[str], now: int, rules: Sequence[Governed]) -> list[Event]:
+class InForce(NamedTuple):
+    """The rules in force, about lines and about assets."""
+
+    lines: Sequence[Governed]
+    assets: Sequence[Watched]
+
+    @classmethod
+    def of(cls, rules: Rules) -> InForce:
+        return cls(governed(rules), watched(rules))
+
+
+def look(tx: Writer, assets: Iterable[str], now: int, rules: InForce) -> list[Event]:
     """Look at some assets at `now` (epoch ms), and store what comes of it; what happened to
     alerts."""
     wanted = sorted({*assets})
@@ -35,20 +52,38 @@ def look(tx: Writer, assets: Iterable[str], now: int, rules: Sequence[Governed])
     presents, settings, held = tx.presents(wanted), tx.settings(wanted), tx.held_of(wanted)
     alerts, owners = tx.alerts_of(wanted), owners_of(tx.partners())
     leases = tx.leases_by_id(line.lease for some in lines.values() for line in some)
-    found = list[Assessed]()
-    for asset in wanted:
+    found = dict[str, Assessed]()
+    for asset, setting in settings.items():
         pairs = [(leases[line.lease], line) for line in lines.get(asset, ())]
-        class_ = settings[asset].case.asset.class_ if asset in settings else ""
-        last = last_episodes(alerts.get(asset, ()))
-        paper = Paper(pairs, owners, class_, last, held.get(asset, {}))
-        glance = _glance(tx, asset, beliefs.get(asset), settings, presents.get(asset), now)
-        found.append(assess(asset, paper, glance, _others(tx, pairs), rules))
-    tx.save_alerts([alert for one in found for alert in one.alerts])
-    events = [event for one in found for event in one.events]
+        last, since = last_episodes(alerts.get(asset, ())), held.get(asset, {})
+        paper = Paper(pairs, owners, setting.case.asset.class_, last, since)
+        belief, told = beliefs.get(asset), presents.get(asset)
+        glance = _glance(tx, setting, belief, told, now)
+        of_lines = assess(asset, paper, glance, _others(tx, pairs), rules.lines)
+        seen = sight(tx, setting, belief, told, glance, [line for _, line in pairs])
+        found[asset] = _both(of_lines, watch(asset, seen, last, since, rules.assets), seen)
+    tx.save_alerts([alert for one in found.values() for alert in one.alerts])
+    events = [event for one in found.values() for event in one.events]
     tx.add_alert_events(events, now)
-    tx.set_held({asset: one.held for asset, one in zip(wanted, found, strict=True)})
-    tx.set_timers({asset: one.next_at for asset, one in zip(wanted, found, strict=True)})
+    tx.set_held({asset: one.held for asset, one in found.items()})
+    behind = {asset: one.behind for asset, one in presents.items()}
+    times = {a: _timer(one.next_at, behind.get(a, 0), now) for a, one in found.items()}
+    tx.set_timers({**dict.fromkeys(wanted), **times})
     return events
+
+
+def _timer(next_at: int | None, behind: int, now: int) -> int | None:
+    """When an asset's own clock will stand at a time; never at once again."""
+    return None if next_at is None else max(next_at + behind, now + SOONEST_MS)
+
+
+def _both(one: Assessed, other: Assessed, seen: AssetLook) -> Assessed:
+    times = [at for at in (one.next_at, other.next_at) if at is not None]
+    if seen.sources:
+        times.append(seen.now + DAY_MS)  # what devices say of themselves is looked at each day
+    held = one.held | other.held
+    alerts, events = one.alerts + other.alerts, one.events + other.events
+    return Assessed(alerts, events, held, min(times, default=None))
 
 
 def look_at_due(tx: Writer, now: int, limit: int) -> tuple[int, list[Event]]:
@@ -56,9 +91,9 @@ def look_at_due(tx: Writer, now: int, limit: int) -> tuple[int, list[Event]]:
     happened to alerts."""
     due = tx.timers(now, limit)
     tx.beliefs(due)  # locked: another worker may have been there before
-    times, rules = tx.timers_of(due), governed(tx.rules())
+    times = tx.timers_of(due)
     still = [asset for asset in due if times.get(asset, now + 1) <= now]
-    return len(due), look(tx, still, now, rules)
+    return len(due), look(tx, still, now, InForce.of(tx.rules()))
 
 
 def last_episodes(alerts: Sequence[Alert]) -> dict[Subject, Alert]:
@@ -91,21 +126,16 @@ def received_of(reader: Reader, asset: str) -> tuple[int, ...]:
 
 
 def _glance(
-    tx: Reader,
-    asset: str,
-    belief: Belief | None,
-    settings: Mapping[str, Setting],
-    told: Present | None,
-    now: int,
+    tx: Reader, setting: Setting, belief: Belief | None, told: Present | None, now: int
 ) -> Glance:
-    if belief is None or asset not in settings:
+    case, evidence = setting
+    if belief is None:
         return Glance(now, {})
-    case, evidence = settings[asset]
     at = max(now - (told.behind if told is not None else 0), belief.at)
     q = evidence.chain.by_stage(predicted(known(belief), case, evidence, at))
     p = dict(zip(evidence.chain.stages, q[0].tolist(), strict=True))
-    entered, received = entered_of(tx, asset, told), received_of(tx, asset)
-    return Glance(now, p, entered, received, belief.whereabouts.site)
+    entered, received = entered_of(tx, setting.asset, told), received_of(tx, setting.asset)
+    return Glance(at, p, entered, received, belief.whereabouts.site)
 
 
 def _others(tx: Reader, pairs: Sequence[tuple[Lease, Line]]) -> dict[str, tuple[int | None, ...]]:

@@ -133,3 +133,36 @@ def test_what_fails_leaves_nothing_behind(db, make):
     with db.store.reading() as reader:
         assert reader.alerts(AlertFilter(), (0, ""), 10) == []
     assert len(look(db, deadline)[1]) == 3
+
+
+def test_a_silent_asset_is_told_of_and_one_fix_ends_it(db, make):
+    db.register("trk-1", asset="B1", rest_interval_s=3_600, moving_interval_s=600)
+    db.record(make.message(make.fix(make.NOW), seq=0), recorded=make.NOW)
+    assert look(db, make.NOW)[1] == []
+    silent = make.NOW + 3 * HOUR_MS
+    assert look(db, silent - 1)[1] == []
+    assert look(db, silent)[1] == [("B1", "silence", "opened")]
+    fix = make.message(make.fix(silent + 5), seq=1, received=silent + 5)
+    db.record(fix, recorded=silent + 5)
+    with db.store.writing() as tx:
+        tx.set_timers({"B1": silent + 5})  # its day is over, say
+    assert look(db, silent + 5)[1] == [("B1", "silence", "resolved")]
+
+
+def test_a_low_battery_is_told_once_for_the_asset(db, make):
+    db.register("trk-1", asset="B1")
+    low = [make.sensor(make.NOW + n, battery=0.1) for n in range(2)]
+    fix = make.fix(make.NOW)
+    db.record(make.message(fix, *low, seq=0), recorded=make.NOW)
+    assert look(db, make.NOW)[1] == [("B1", "low_battery", "opened")]
+    assert look(db, make.NOW + DAY)[1] == []
+
+
+def test_the_clock_of_a_recording_is_its_own(db, make):
+    """A replay of years ago is no reason to look without end."""
+    years = 10 * 365 * DAY
+    db.register("trk-1", asset="B1", recording=True, rest_interval_s=3_600)
+    db.record(make.message(make.fix(make.NOW - years)), recorded=make.NOW)
+    looked, told = look(db, make.NOW)
+    assert (looked, told) == (4, [])
+    assert look(db, make.NOW + 60_000) == (0, [])
