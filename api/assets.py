@@ -20,7 +20,7 @@ from api.parameters import AsOf, AssetId, Expected
 from api.places import Location, Place
 from api.problems import BadValue, documented
 from api.times import Time
-from tracker import model, queries, registry, world
+from tracker import model, queries, registry, worldvalues
 from tracker.fold import Belief
 from tracker.places import Name, PlaceId
 from tracker.ports import AssetFilter
@@ -64,22 +64,22 @@ class AssetBody(BaseModel):
         extra="forbid", populate_by_name=True, json_schema_extra={"examples": [_WHOLE]}
     )
 
-    class_: world.Word = Field(
+    class_: worldvalues.Word = Field(
         default="asset", alias="class", description="What sort of thing it is.", examples=["pallet"]
     )
     name: Name = Field(default="", description="What people call it.", examples=["Blue 7"])
     home: PlaceId | None = Field(
         default=None, description="The site where it belongs.", examples=["depot"]
     )
-    initial_stage: world.Word | None = Field(
+    initial_stage: worldvalues.Word | None = Field(
         default=None, description="The stage of the flow that it begins in.", examples=["in_stock"]
     )
-    attributes: dict[world.Word, world.Attribute] = Field(
+    attributes: dict[worldvalues.Word, worldvalues.Attribute] = Field(
         default={},
         description="Whatever else is to be said: texts, numbers, `true` and `false`.",
         examples=[{"color": "blue", "weight_kg": 25}],
     )
-    external_ids: dict[world.Word, world.ExternalId] = Field(
+    external_ids: dict[worldvalues.Word, worldvalues.ExternalId] = Field(
         default={},
         description="What other systems call it, by system; no two assets share one.",
         examples=[{"erp": "4711"}],
@@ -103,7 +103,7 @@ class NewAsset(AssetBody):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"id": "pallet-2", **_WHOLE}]})
 
-    id: world.AssetId = Field(
+    id: worldvalues.AssetId = Field(
         description="Its id: 1 to 256 characters, no control characters and no /.",
         examples=["pallet-2"],
         min_length=1,
@@ -120,20 +120,20 @@ class AssetPatch(BaseModel):
         json_schema_extra={"examples": [{"attributes": {"color": "red", "weight_kg": None}}]},
     )
 
-    class_: world.Word | None = Field(
+    class_: worldvalues.Word | None = Field(
         default=None, alias="class", description="What sort of thing it is.", examples=["pallet"]
     )
     name: Name | None = Field(default=None, description="What people call it.")
     home: PlaceId | None = Field(
         default=None, description="The site where it belongs.", examples=["depot"]
     )
-    initial_stage: world.Word | None = Field(
+    initial_stage: worldvalues.Word | None = Field(
         default=None, description="The stage of the flow that it begins in.", examples=["in_stock"]
     )
-    attributes: dict[world.Word, world.Attribute | None] | None = Field(
+    attributes: dict[worldvalues.Word, worldvalues.Attribute | None] | None = Field(
         default=None, description="Merged, one by one.", examples=[{"color": "red"}]
     )
-    external_ids: dict[world.Word, world.ExternalId | None] | None = Field(
+    external_ids: dict[worldvalues.Word, worldvalues.ExternalId | None] | None = Field(
         default=None, description="Merged, one by one.", examples=[{"erp": "4711"}]
     )
 
@@ -155,7 +155,7 @@ class Upsert(AssetPatch):
 
     model_config = ConfigDict(json_schema_extra={"examples": [_WHOLE]})
 
-    id: world.AssetId | None = Field(
+    id: worldvalues.AssetId | None = Field(
         default=None,
         description="Its id, where it is new; left out: the system, `-`, and the external id.",
         examples=["pallet-3"],

@@ -26,7 +26,7 @@ from tracker.queries import UnknownDevice
 from tracker.receipts import Progress
 from tracker.record import UNKNOWN_DEVICE
 from tracker.registry import Conflict
-from tracker.world import Word
+from tracker.worldvalues import Word
 
 router = APIRouter(prefix="/v1/devices", tags=["devices"])
 

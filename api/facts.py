@@ -11,7 +11,7 @@ from pydantic.config import JsonDict
 from api.auth import TheCaller
 from api.problems import FactsRefused, Refusal, documented
 from api.times import Moment
-from tracker import world
+from tracker import worldvalues
 from tracker.facts import BadFact, BadFacts, FactConflict, fact_of, note, state
 from tracker.model import Fact
 from tracker.process import FactKind
@@ -34,13 +34,13 @@ class FactBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_FACT]})
 
-    id: world.AssetId = Field(
+    id: worldvalues.AssetId = Field(
         description="Its id, which whoever tells it gives: the same fact again changes nothing.",
         examples=["wms-4711"],
         min_length=1,
         max_length=256,
     )
-    asset: world.AssetId = Field(
+    asset: worldvalues.AssetId = Field(
         description="The asset.", examples=["pallet-1"], min_length=1, max_length=256
     )
     kind: FactKind = Field(description="What happened.", examples=["inspected"])

@@ -22,6 +22,7 @@ from tracker.versions import Spell, Version, timeline
 from tracker.worldchecks import SWAPPED
 
 Spells = list[Spell[PlaceValue]]
+UNTELLING = {"name", "timezone", "open_days", "holidays"}  # of a site: no belief depends on them
 
 
 class BadPlace(Conflict):
@@ -214,7 +215,7 @@ def _is_a_first(tx: Writer, site: Site) -> bool:
 
 def _telling(spell: Spell[PlaceValue]) -> tuple[int | None, int | None, str]:
     """What of a spell a belief depends on: not what people call it."""
-    unimportant = {"name", "timezone"} if isinstance(spell.value, Site) else set()
+    unimportant = UNTELLING if isinstance(spell.value, Site) else set()
     return spell.since, spell.until, spell.value.model_dump_json(exclude=unimportant)
 
 

@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 from tracker.audit import Act, Change
 from tracker.inference import Setting
+from tracker.lease_record import end_on_paper
 from tracker.model import (
     ASSET_ID_RULE,
     Asset,
@@ -33,6 +34,7 @@ from tracker.times import iso
 
 KINDS = get_args(FactKind)
 FACT_KEYS = {"id", "asset", "kind", "at", "by", "note", *TOLD.values()}
+ENDED = "lease_ended"
 PEOPLE = ""  # the device of what no device has told
 TEXT_AT_MOST = 1_024  # characters
 
@@ -154,7 +156,8 @@ def state(
 
 
 def note(tx: Writer, act: Act, stated: Sequence[Stated]) -> None:
-    """Write the new ones of stated facts into the audit log."""
+    """Write the new ones of stated facts into the audit log; where they say that a lease has
+    ended, close its line on paper."""
     lines = []
     for one in stated:
         if one.new:
@@ -163,6 +166,8 @@ def note(tx: Writer, act: Act, stated: Sequence[Stated]) -> None:
             subject = one.fact.id or ""
             lines.append(Change(act.wall, act.by, "state", "fact", subject, None, said))
     tx.audit(lines)
+    ends = [(one.fact.asset, one.at) for one in stated if one.new and one.fact.kind == ENDED]
+    end_on_paper(tx, act, ends)
 
 
 def _refusal(

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 HOUR_MS = 3_600_000
 GRACE_H = 24.0
+BACK = "returned"
 How = Literal["returned", "cancelled", "swapped"]
 
 
@@ -80,6 +81,12 @@ class Lease:
     @property
     def grace_ms(self) -> int:
         return int(self.grace_h * HOUR_MS)
+
+    @property
+    def returned(self) -> tuple[int, int]:
+        """How many of its lines have come back on paper, of how many that were to."""
+        wanted = [line.ended for line in self.lines if line.ended is None or line.ended.how == BACK]
+        return sum(end is not None for end in wanted), len(wanted)
 
 
 class Agreement(NamedTuple):

@@ -6,12 +6,21 @@ field names are those of `docs/world.md`. Positions are longitude first, as in G
 
 from __future__ import annotations
 
+from datetime import date
 from functools import cache
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
+from tracker.leases import next_open
 from tracker.model import DEVICE_ID_RULE, is_device_id
 
 RADIUS_AT_MOST_M = 1_000_000
@@ -37,6 +46,15 @@ def storable(text: str) -> str:
     return text
 
 
+def _day(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise ValueError(f"{value!r:.60} is no date: write it like 2026-01-05") from None
+
+
 def _device_id(id: str) -> str:
     if not is_device_id(id):
         raise ValueError(f"{id!r:.60} is no device id: {DEVICE_ID_RULE}")
@@ -58,6 +76,9 @@ PlaceId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,128}$", examples=["d
 DeviceId = Annotated[str, AfterValidator(_device_id), Field(examples=["rdr-1"])]
 Name = Annotated[str, Field(max_length=256, examples=["Depot Rotterdam"]), AfterValidator(storable)]
 Ring = Annotated[list[LonLat], Field(min_length=3, max_length=POINTS_AT_MOST)]
+Day = Annotated[date, BeforeValidator(_day)]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WEEK: tuple[Weekday, ...] = get_args(Weekday)
 SiteKind = Literal["depot", "customer", "hub", "partner", "other"]
 
 
@@ -106,6 +127,24 @@ class Site(Value):
         description="The stage that an asset at it is in, where the site means one.",
         examples=["repair"],
     )
+    open_days: Annotated[list[Weekday], Field(max_length=7)] = Field(
+        default=[],
+        description="The days of the week on which it is open; none: on all.",
+        examples=[["mon", "tue", "wed", "thu", "fri"]],
+    )
+    holidays: Annotated[list[Day], Field(max_length=1_000)] = Field(
+        default=[], description="Days on which it is closed.", examples=[["2026-01-01"]]
+    )
+
+    def open_from(self, day: date) -> date:
+        """The first day from one on that is open.
+
+        >>> shop = Site(id="shop", open_days=["mon", "tue"], holidays=["2026-01-05"])
+        >>> shop.open_from(date(2026, 1, 3))
+        datetime.date(2026, 1, 6)
+        """
+        weekdays = {WEEK.index(name) for name in self.open_days or WEEK}
+        return next_open(day, weekdays, self.holidays)
 
 
 class Zone(Value):

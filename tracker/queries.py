@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from tracker.fold import Belief, Place
+from tracker.leases import Lease, Partner
 from tracker.model import Asset, Binding, Device, Observation
 from tracker.ports import DeviceStatus, Position, Reader, Store
 from tracker.refold import from_nothing, refresh
@@ -44,6 +45,13 @@ class UnknownPlace(Exception):
     def __init__(self, kind: str, id: str) -> None:
         super().__init__(f"there is no {kind} {id}")
         self.kind = kind
+
+
+class UnknownLease(Exception):
+    """There is no lease, or no partner, of that id."""
+
+    def __init__(self, id: str, kind: str = "lease") -> None:
+        super().__init__(f"there is no {kind} {id}")
 
 
 class BeforeLog(Exception):
@@ -250,6 +258,22 @@ def own_time(now: int, newest: Observation | None, recording: bool) -> int:
     if newest is None or not recording:
         return now
     return now - (newest.received - newest.at)
+
+
+def known_lease(reader: Reader, id: str) -> Lease:
+    """A lease. Raises UnknownLease."""
+    lease = reader.lease(id)
+    if lease is None:
+        raise UnknownLease(id)
+    return lease
+
+
+def known_partner(reader: Reader, id: str) -> Partner:
+    """A partner. Raises UnknownLease."""
+    partner = reader.partners().get(id)
+    if partner is None:
+        raise UnknownLease(id, "partner")
+    return partner
 
 
 def known_asset(reader: Reader, asset: str) -> Asset:

@@ -10,16 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from math import isfinite
 from typing import Annotated, Any, Generic, Literal, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
     PrivateAttr,
     TypeAdapter,
     ValidationError,
@@ -27,116 +23,15 @@ from pydantic import (
 )
 
 from tracker.epc import tag_id
-from tracker.model import ASSET_ID_RULE, is_asset_id
-from tracker.places import (
-    DeviceId,
-    Name,
-    PlaceId,
-    Reader,
-    Seconds,
-    Site,
-    Value,
-    Zone,
-    storable,
-    time_zone,
-)
+from tracker.lease_terms import Lease, Partner
+from tracker.places import DeviceId, Name, PlaceId, Reader, Seconds, Site, Value, Zone
 from tracker.worldchecks import TIMED, Finding, Sound, contradictions
-from tracker.worldfile import (
-    DIGITS_AT_MOST,
-    BadWorld,
-    Fault,
-    Map,
-    Names,
-    Plain,
-    Seq,
-    dump,
-    locate,
-    parse,
-    wording,
-)
+from tracker.worldfile import BadWorld, Fault, Map, Names, Seq, dump, locate, parse, wording
+from tracker.worldvalues import AssetId, Attribute, ExternalId, Moment, Word, epc_of
 
 __all__ = ["BadWorld", "Fault", "Known", "World", "read_world", "write_world"]
 
 V = TypeVar("V")
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-LAST_MS = 253_402_300_799_999  # the end of the year 9999
-TIME_RULE = "write a time with its offset, like 2026-01-05T08:00:00+01:00, or a date"
-
-
-def _moment(value: Any) -> Any:
-    """Epoch milliseconds from what a file says; a date means midnight UTC."""
-    if not isinstance(value, str):
-        return value
-    try:
-        is_date = len(value) == len("2026-01-05")
-        at = datetime.fromisoformat(f"{value}T00:00:00Z" if is_date else value)
-    except ValueError:
-        raise ValueError(f"{value!r:.60} is no time: {TIME_RULE}") from None
-    if at.tzinfo is None:
-        raise ValueError(f"{value!r:.60} has no offset from UTC: {TIME_RULE}")
-    if at < EPOCH:
-        raise ValueError(f"{value!r:.60} lies before 1970; for always leave it out")
-    return (at - EPOCH) // timedelta(milliseconds=1)
-
-
-def _as_written(at: int | None) -> date | str | None:
-    if at is None:
-        return None
-    moment = EPOCH + timedelta(milliseconds=at)
-    if at % 86_400_000 == 0:
-        return moment.date()
-    return moment.isoformat(timespec="milliseconds" if at % 1_000 else "seconds")
-
-
-def _day(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return date.fromisoformat(value)
-    except ValueError:
-        raise ValueError(f"{value!r:.60} is no date: write it like 2026-01-05") from None
-
-
-def _attribute(value: Any) -> Any:
-    if isinstance(value, Plain):
-        value = value.value()
-    if isinstance(value, str):
-        if len(value) > 1_024:
-            raise ValueError("a text of an attribute has at most 1,024 characters")
-        storable(value)
-    elif not isinstance(value, int | float):
-        raise ValueError("an attribute is a text, a number, true or false")
-    elif abs(value) >= 10**DIGITS_AT_MOST if isinstance(value, int) else not isfinite(value):
-        raise ValueError(f"{value!s:.40} is no number that everyone reads alike: make it a text")
-    return value
-
-
-def _epc(epc: str) -> str:
-    tag_id(epc)
-    if not epc.startswith(("urn:", "tag:")) and len(epc) % 2:
-        raise ValueError(
-            f"{epc!r:.60} has {len(epc)} digits: a tag number has two for each byte, so one "
-            "of them is missing or too many"
-        )
-    return epc
-
-
-def _asset_id(id: str) -> str:
-    if not is_asset_id(id):
-        raise ValueError(f"{id!r:.60} is no asset id: {ASSET_ID_RULE}")
-    return id
-
-
-Moment = Annotated[
-    Annotated[int, Field(ge=0, le=LAST_MS)],
-    BeforeValidator(_moment),
-    PlainSerializer(_as_written),
-]
-Day = Annotated[date, BeforeValidator(_day)]
-AssetId = Annotated[str, AfterValidator(_asset_id)]
-Word = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(storable)]
-Attribute = Annotated[str | int | float | bool, BeforeValidator(_attribute)]
-ExternalId = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(storable)]
 
 
 class Interval(Value):
@@ -161,7 +56,7 @@ class Timed(Interval, Generic[V]):
 class TagBinding(Interval):
     """A tag on an asset, by its hexadecimal number or its URN."""
 
-    epc: Annotated[str, AfterValidator(_epc)]
+    epc: Annotated[str, AfterValidator(epc_of)]
 
     @property
     def subject(self) -> str:
@@ -203,41 +98,6 @@ class AssetEntry(Value):
     external_ids: dict[Word, ExternalId] = Field(default={})
     tags: list[TagBinding] = Field(default=[])
     trackers: list[TrackerBinding] = Field(default=[])
-
-
-class Partner(Value):
-    """Who has assets for a time, or works on them, and at which sites."""
-
-    id: PlaceId
-    name: Name = ""
-    kind: Word = "other"
-    sites: list[PlaceId] = Field(default=[])
-
-
-class LeaseLine(Value):
-    """One asset of a lease, from the day `start` (`from` in the file) to the day `due`."""
-
-    model_config = ConfigDict(populate_by_name=True)
-
-    asset: AssetId
-    start: Day = Field(validation_alias="from", serialization_alias="from")
-    due: Day
-
-    @model_validator(mode="after")
-    def _is_due_after_it_starts(self) -> LeaseLine:
-        if self.start > self.due:
-            raise ValueError(f"`from` {self.start} lies after `due` {self.due}")
-        return self
-
-
-class Lease(Value):
-    """What a partner has on lease, where, and until when. Its days are those of `timezone`."""
-
-    id: PlaceId
-    customer: PlaceId
-    site: PlaceId
-    timezone: Annotated[str, AfterValidator(time_zone)] | None = None
-    lines: Annotated[list[LeaseLine], Field(min_length=1)]
 
 
 class World(Value):

@@ -28,7 +28,10 @@ REFERENCES: dict[tuple[str, ...], str] = {  # what refers to something: to the i
     ("assets", "home"): "sites",
     ("partners", "sites", EACH): "sites",
     ("leases", "customer"): "partners",
+    ("leases", "consignees", EACH): "partners",
     ("leases", "site"): "sites",
+    ("leases", "sites", EACH): "sites",
+    ("leases", "return_to"): "sites",
     ("leases", "lines", EACH, "asset"): "assets",
 }
 

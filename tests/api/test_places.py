@@ -11,6 +11,7 @@ MINUTE = 60_000
 CIRCLE = {"center": [4.4, 51.9], "radius_m": 100}
 SQUARE = {"polygon": [[4.3, 51.8], [4.31, 51.8], [4.31, 51.81], [4.3, 51.81]], "holes": []}
 SITE = {"name": "Depot", "kind": "depot", "geofence": CIRCLE, "timezone": None, "stage": "stock"}
+SITE |= {"open_days": ["mon", "fri"], "holidays": ["2026-01-01"]}
 HERE, AWAY = Fix(51.9, 4.4, 5.0), Fix(52.5, 4.4, 5.0)
 ABSENT = {"site": "/v1/sites/x", "zone": "/v1/zones/x", "reader": "/v1/readers/x"}
 

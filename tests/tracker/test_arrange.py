@@ -68,6 +68,7 @@ CHANGES = [
     ("a fence elsewhere", Site(id="depot", geofence=AWAY), {"far", "read"}),
     ("a new site around all", Site(id="yard", geofence=LARGE), {"near", "gated"}),
     ("another name", Site(id="depot", name="Rotterdam", timezone="Europe/Amsterdam"), set()),
+    ("opening days", Site(id="depot", name="Depot", open_days=["mon"]), set()),
     ("a zone in another site", Zone(id="z1", site="hub"), {"read"}),
     ("a reader in another zone", Reader(device="gate-1", zone="z2"), {"read"}),
     ("a reader elsewhere", Reader(device="gate-2", place=Standing(lat=1, lon=1)), {"gated"}),

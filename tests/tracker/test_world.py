@@ -10,14 +10,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import tracker
-from tracker.places import Circle, Polygon, Reader, Site, Standing, Zone
+from tracker.lease_terms import Ending, Lease, LeaseLine, Partner
+from tracker.places import WEEK, Circle, Polygon, Reader, Site, Standing, Zone
 from tracker.world import (
     AssetEntry,
     BadWorld,
     Known,
-    Lease,
-    LeaseLine,
-    Partner,
     TagBinding,
     Timed,
     Tracker,
@@ -325,6 +323,29 @@ REFUSED = {
     LEASED + "from: soon, due: 2026-01-04}]}": (
         "line 5: leases[0].lines[0].from: 'soon' is no date: write it like 2026-01-05"
     ),
+    LEASED + "from: 1969-12-31, due: 2026-01-04}]}": (
+        "line 5: leases[0].lines[0].from: 1969-12-31 lies outside of the years 1970 to 2999"
+    ),
+    LEASED + "id: '2', from: 2026-01-05, due: 2026-01-05}, "
+    "{asset: a, from: 2026-01-05, due: 2026-01-05}]}": (
+        "line 5: leases[0].lines: line 2 has the id '2', which another one has"
+    ),
+    LEASED.replace("asset: a, ", "") + "from: 2026-01-05, due: 2026-01-05}]}": (
+        "line 5: leases[0].lines[0]: give the `asset`, or the `class` of which it may be any"
+    ),
+    LEASED.replace("lines:", "consignees: [q], sites: [t], return_to: u, lines:")
+    + "from: 2026-01-05, due: 2026-01-05}]}": [
+        "line 5: leases[0].consignees[0]: there is no partner 'q'",
+        "line 5: leases[0].sites[0]: there is no site 't'",
+        "line 5: leases[0].return_to: there is no site 'u'",
+    ],
+    "sites:\n  - {id: s, open_days: [monday]}": (
+        "line 2: sites[0].open_days[0]: should be 'mon', 'tue', 'wed', 'thu', 'fri', 'sat' or "
+        "'sun', not 'monday'"
+    ),
+    "sites:\n  - {id: s, holidays: [soon]}": (
+        "line 2: sites[0].holidays[0]: 'soon' is no date: write it like 2026-01-05"
+    ),
     # both in one pass
     DEPOT + "zones:\n  - {id: z1, site: deport, stge: x}": [
         "line 3: zones[0].stge: unknown key (did you mean 'stage'?)",
@@ -450,7 +471,14 @@ def worlds(draw):
 
     def site(id):
         fence = draw(st.none() | CIRCLES | SQUARES)
-        return Site(id=id, name=draw(TEXT), geofence=fence, stage=draw(st.none() | TEXT))
+        return Site(
+            id=id,
+            name=draw(TEXT),
+            geofence=fence,
+            stage=draw(st.none() | TEXT),
+            open_days=draw(st.lists(st.sampled_from(WEEK), max_size=3)),
+            holidays=draw(st.lists(st.dates(), max_size=2)),
+        )
 
     def reader(id):
         antennas = dict(enumerate(some(zones)))
@@ -482,9 +510,22 @@ def worlds(draw):
         )
 
     def lease(id):
-        day = draw(st.dates())
+        day = draw(st.dates(date(1970, 1, 1), date(2999, 12, 31)))
+        end = draw(st.none() | st.builds(Ending, how=st.just("swapped"), at=st.integers(0, 10**12)))
         lines = [LeaseLine(asset=name, start=day, due=day) for name in some(assets) or assets[:1]]
-        return Lease(id=id, customer=partners[0], site=sites[0], lines=lines)
+        lines.append(LeaseLine(id="any", kind=draw(WORDS), start=day, due=day, ended=end))
+        return Lease(
+            id=id,
+            customer=partners[0],
+            site=sites[0],
+            sites=some(sites),
+            return_to=draw(st.sampled_from([None, *sites])),
+            grace_h=draw(st.integers(0, 99)),
+            open_days=draw(st.booleans()),
+            consignees=some(partners),
+            attributes=draw(st.dictionaries(WORDS, ATTRIBUTES, max_size=2)),
+            lines=lines,
+        )
 
     sites = draw(ids("s"))
     zones = draw(ids("z")) if sites else []

@@ -88,9 +88,9 @@ class LeaseWrites(LeaseReads):
             self._db.execute(insert(lines), values)
 
     def agree(self, agreements: Sequence[Agreement]) -> None:
-        for one in agreements:
-            values = one._asdict() | {"body": rows.json(dict(one.body))}
-            self._db.execute(insert(schema.agreements).values(values))
+        values = [one._asdict() | {"body": rows.json(dict(one.body))} for one in agreements]
+        if values:
+            self._db.execute(insert(schema.agreements), values)
 
 
 def _partner(row: Row[Any]) -> Partner:
