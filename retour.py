@@ -35,6 +35,7 @@ INDEX = {
     "overdue": Entry(ASK, "alerts:overdue", "List what should be back and is not."),
     "alerts": Entry(ASK, "alerts:alerts", "List what needs attention."),
     "devices": Entry(ASK, "devices:device_list", "List the devices, and which are silent."),
+    "leases": Entry(ASK, "leases:group", "Leases: who has what until when, and what came back."),
     "report": Entry(ASK, "report:group", "Answers to keep, as pages."),
     "dead-letters": Entry(CHECK, "troubles:dead_letters", "List what could not be understood."),
     "quarantine": Entry(CHECK, "troubles:quarantine", "List unknown devices, and what is held."),
@@ -78,8 +79,9 @@ def known_errors() -> tuple[type[Exception], ...]:
     from gateway.broker_url import BadBrokerUrl
     from gateway.passwords import NoUserName
     from gateway.session import BrokerRefused
+    from tracker.lease_lines import UnknownLine
     from tracker.ports import SeriesUnavailable, StoreRefused, StoreUnavailable
-    from tracker.queries import BeforeLog, NotLocated, UnknownPlace
+    from tracker.queries import BeforeLog, NotLocated, UnknownLease, UnknownPlace
     from tracker.registry import BeforeEdge, Conflict, Unregistered
 
     return (
@@ -88,6 +90,8 @@ def known_errors() -> tuple[type[Exception], ...]:
         Unregistered,
         BeforeEdge,
         UnknownPlace,
+        UnknownLease,
+        UnknownLine,
         NotLocated,
         BeforeLog,
         StoreRefused,

@@ -20,7 +20,7 @@ from tracker.exporter import export_world
 from tracker.importer import Difference, import_world, known_of
 from tracker.ports import Store
 from tracker.refold import refresh_some
-from tracker.world import BadWorld, World, read_world, write_world
+from tracker.world import BadWorld, read_world, write_world
 
 ROWS_AT_MOST = 1_000  # of the table: nobody reads more, and to lay it out takes minutes
 REFOLD_AT_ONCE = 100
@@ -59,9 +59,9 @@ def import_command(
     if not dry_run:
         refold(store, act.now)
     if as_json:
-        show(as_data(differences, world, dry_run), as_json=True)
+        show(as_data(differences, dry_run), as_json=True)
     else:
-        tell(differences, world, dry_run=dry_run, verbose=verbose)
+        tell(differences, dry_run=dry_run, verbose=verbose)
 
 
 def refold(store: Store, now: int) -> None:
@@ -79,17 +79,16 @@ def refold(store: Store, now: int) -> None:
             progress(done, stale)
 
 
-def as_data(differences: Sequence[Difference], world: World, dry_run: bool) -> dict[str, Any]:
+def as_data(differences: Sequence[Difference], dry_run: bool) -> dict[str, Any]:
     counts = Counter(difference.action for difference in differences)
     return {
         "dry_run": dry_run,
         **{action: counts[action] for action in ("create", "change", "same")},
-        "not_stored": {"partners": len(world.partners), "leases": len(world.leases)},
         "differences": [difference._asdict() for difference in differences],
     }
 
 
-def tell(differences: Sequence[Difference], world: World, *, dry_run: bool, verbose: bool) -> None:
+def tell(differences: Sequence[Difference], *, dry_run: bool, verbose: bool) -> None:
     """Print what an import did, or would do, for people."""
     rows = [one._asdict() for one in differences if verbose or one.action != "same"]
     if rows:
@@ -99,12 +98,6 @@ def tell(differences: Sequence[Difference], world: World, *, dry_run: bool, verb
     counts = Counter(difference.action for difference in differences)
     told = f"{counts['create']} new, {counts['change']} changed, {counts['same']} the same"
     out.print(f"{told}{'; nothing is stored: this was a dry run' if dry_run else ''}")
-    if world.partners or world.leases:
-        out.print(
-            f"{count(len(world.partners), 'partner')} and {count(len(world.leases), 'lease')}: "
-            "checked and not stored yet: this version of Retour knows no leases",
-            soft_wrap=True,
-        )
 
 
 def export_command(

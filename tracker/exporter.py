@@ -9,11 +9,14 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from typing import TypeVar
 
+from tracker import lease_terms as terms
 from tracker.layout import PlaceValue
+from tracker.leases import Lease, Line, Partner
 from tracker.model import Asset, Binding, Device, is_device_id
 from tracker.places import Reader, Site, Zone
 from tracker.ports import AssetFilter
 from tracker.ports import Reader as Stored
+from tracker.queries import every_lease
 from tracker.versions import Version, timeline
 from tracker.world import AssetEntry, TagBinding, Timed, Tracker, TrackerBinding, World
 
@@ -37,6 +40,12 @@ def export_world(stored: Stored) -> World:
         readers=[reader for reader in readers if reader is not None],
         trackers=[_tracker(device) for device in _devices(stored) if device.kind == "tracker"],
         assets=[_entry(asset, bindings, known_sites) for asset in _assets(stored)],
+        partners=[_partner(partner, known_sites) for partner in stored.partners().values()],
+        leases=[
+            _lease(lease, known_sites)
+            for lease in every_lease(stored)
+            if lease.sites[0] in known_sites
+        ],
     )
 
 
@@ -99,6 +108,40 @@ def _entry(
             for one in own
             if is_device_id(one.subject)
         ],
+    )
+
+
+def _partner(partner: Partner, sites: Collection[str]) -> terms.Partner:
+    own = [site for site in partner.sites if site in sites]
+    return terms.Partner(id=partner.id, name=partner.name, kind=partner.kind, sites=own)
+
+
+def _lease(lease: Lease, sites: Collection[str]) -> terms.Lease:
+    delivery, *others = (site for site in lease.sites if site in sites)
+    return terms.Lease(
+        id=lease.id,
+        customer=lease.customer,
+        site=delivery,
+        sites=others,
+        timezone=lease.timezone,
+        return_to=lease.return_to if lease.return_to in sites else None,
+        grace_h=lease.grace_h,
+        open_days=lease.open_days,
+        consignees=[*lease.consignees],
+        attributes=dict(lease.attributes),
+        lines=[_line(line) for line in lease.lines],
+    )
+
+
+def _line(line: Line) -> terms.LeaseLine:
+    end = None if line.ended is None else terms.Ending(how=line.ended.how, at=line.ended.at)
+    return terms.LeaseLine(
+        id=line.id,
+        asset=line.asset,
+        kind=line.class_,
+        start=line.start,
+        due=line.due,
+        ended=end,
     )
 
 

@@ -14,6 +14,8 @@ from typing import Any, Literal, NamedTuple
 from tracker.arrange import id_of, kind_of, put_place
 from tracker.audit import Act, Change
 from tracker.layout import PlaceValue
+from tracker.lease_book import LeasesRefused, partner_fields, put_partner, save_leases
+from tracker.leases import Partner
 from tracker.model import Asset, Binding, Device
 from tracker.ports import Reader, Writer
 from tracker.rebind import Rebinding, rebind
@@ -36,8 +38,8 @@ Path = tuple[str | int, ...]
 
 
 class Difference(NamedTuple):
-    """What an import does about a thing: `kind` is `site`, `zone`, `reader`, `device`, `asset`
-    or `binding`, whose `id` is its tag or device."""
+    """What an import does about a thing: `kind` is `site`, `zone`, `reader`, `device`, `asset`,
+    `partner`, `lease` or `binding`, whose `id` is its tag or device."""
 
     action: Literal["create", "change", "same"]
     kind: str
@@ -49,7 +51,7 @@ def known_of(reader: Reader) -> Known:
     """What a world file may refer to without holding it."""
     layout = reader.layout()
     sites, zones = frozenset(layout.sites()), frozenset(layout.zones())
-    return Known(sites, zones, frozenset(reader.asset_ids()))
+    return Known(sites, zones, frozenset(reader.asset_ids()), frozenset(reader.partners()))
 
 
 def import_world(tx: Writer, world: World, policy: StampPolicy, act: Act) -> list[Difference]:
@@ -66,6 +68,8 @@ def import_world(tx: Writer, world: World, policy: StampPolicy, act: Act) -> lis
         *run.readers(),
         *run.trackers(),
         *run.assets(),
+        *run.partners(),
+        *run.leases(),
     ]
     if run.faults:
         raise BadWorld(run.faults)
@@ -246,6 +250,30 @@ class _Import:
         known = self._tx.beliefs(touched)
         seen = {a for v in new if v.id in observed for a in _assets_of(v, before[v.id])}
         self._tx.mark_stale({a: at for a, at in touched.items() if a in known or a in seen})
+
+    def partners(self) -> Iterator[Difference]:
+        known = self._tx.partners()
+        for one in self._world.partners:
+            old = known.get(one.id)
+            said = Partner(one.id, one.name, one.kind, tuple(one.sites))
+            new = put_partner(self._tx, old, said, self._act)
+            if old is None:
+                yield Difference("create", "partner", one.id, one.kind)
+            else:
+                was, told = partner_fields(old), partner_fields(new)
+                changed = [name for name, value in told.items() if was[name] != value]
+                action: Literal["change", "same"] = "change" if changed else "same"
+                yield Difference(action, "partner", one.id, ", ".join(changed))
+
+    def leases(self) -> Iterator[Difference]:
+        try:
+            saved = save_leases(self._tx, self._world.leases, self._act)
+        except LeasesRefused as refused:
+            for place, path, error in refused.flaws:
+                self._fault(str(error), ("leases", place, *path))
+            return
+        for action, lease, changed in saved:
+            yield Difference(action, "lease", lease.id, ", ".join(changed))
 
     def _line(self, action: str, kind: str, id: str, before: Any, after: Any) -> Change:
         return Change(self._act.wall, self._act.by, action, kind, id, before, after)

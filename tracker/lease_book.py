@@ -64,6 +64,13 @@ def save_partner(tx: Writer, partner: Partner, act: Act, expected: int | None = 
     missing = sorted(set(partner.sites).difference(tx.layout().sites()))
     if missing:
         raise Unregistered(f"partner {partner.id}: there is no site {missing[0]}")
+    return put_partner(tx, known, partner, act)
+
+
+def put_partner(tx: Writer, known: Partner | None, partner: Partner, act: Act) -> Partner:
+    """Write what is known to be fine of a partner; as it is then, which is `known` where that
+    changes nothing."""
+    version = known.version if known else 0
     saved = replace(partner, version=version + 1)
     if known is not None and replace(saved, version=version) == known:
         return known

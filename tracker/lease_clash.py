@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from tracker.leases import Line
-from tracker.overdue import BACK, OUT, Entered, back
+from tracker.overdue import BACK, OUT, Entered, Return, back
 from tracker.ports import Reader
 
 EVERY = 2**31 - 1  # rows
@@ -34,6 +34,11 @@ def past_of(reader: Reader, asset: str) -> Past:
     facts = reader.facts(asset, None, EVERY)
     received = [fact.at for fact in facts if getattr(fact.what, "kind", None) == BACK[0]]
     return Past(entered, tuple(received))
+
+
+def came_back(reader: Reader, line: Line) -> Return | None:
+    """When a line's asset was back, as far as that was observed; whatever the paper says."""
+    return back(line, *past_of(reader, line.asset)) if line.asset is not None else None
 
 
 def clash(line: Line, others: Iterable[Line], past: Past, now: int) -> Line | None:

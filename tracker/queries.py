@@ -14,6 +14,8 @@ from tracker.refold import from_nothing, refresh
 from tracker.times import iso
 from tracker.whereabouts import ENTERED, LEFT, SEEN, Visit, Whereabouts
 
+LEASES_AT_ONCE = 1_000
+
 
 class UnknownAsset(Exception):
     """No asset of that id is registered."""
@@ -266,6 +268,14 @@ def known_lease(reader: Reader, id: str) -> Lease:
     if lease is None:
         raise UnknownLease(id)
     return lease
+
+
+def every_lease(reader: Reader, customer: str | None = None) -> Iterator[Lease]:
+    """All leases, or those of a customer, by id."""
+    after = ""
+    while page := reader.leases(after, LEASES_AT_ONCE, customer):
+        yield from page
+        after = page[-1].id
 
 
 def known_partner(reader: Reader, id: str) -> Partner:

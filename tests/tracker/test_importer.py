@@ -1,6 +1,7 @@
 """A world file imported: all of it or nothing, twice as once, and written back the same."""
 
 import re
+from datetime import date
 from itertools import combinations
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tracker.arrange import arrange, give_up, put_place
 from tracker.audit import PROGRAM, Act
 from tracker.exporter import export_world
 from tracker.importer import import_world, known_of
+from tracker.lease_lines import Event, extend, give_back
 from tracker.model import Asset, Binding, Device
 from tracker.places import Circle, Reader, Site, Standing, Zone
 from tracker.ports import AssetFilter
@@ -69,6 +71,9 @@ def dump(db):
             tx.changes(None, 1_000),
             tx.stale_count(),
             tx.counts(),
+            tx.partners(),
+            [(lease, tx.agreements(lease.id)) for lease in tx.leases("", 1_000)],
+            tx.timers_of([asset.id for asset in tx.assets(AssetFilter(), "", 1_000)]),
         )
 
 
@@ -99,6 +104,8 @@ class TestWhatIsImported:
             "asset A1",
             f"binding {TAG}",
             "binding trk-1",
+            "partner acme",
+            "lease L1",
         ]
         with db.store.reading() as tx:
             layout, asset = tx.layout(), tx.asset("A1")
@@ -312,13 +319,75 @@ class TestWhatIsRefused:
         assert {one.action for one in load(db, EVERYTHING)} == {"same"}
 
 
+LEASES = """
+leases:
+  - id: L2
+    customer: acme
+    site: cust-1
+    sites: [fixit]
+    return_to: depot
+    grace_h: 4
+    open_days: true
+    consignees: [acme]
+    attributes: {order: 4711}
+    lines:
+      - {asset: A2, from: 2026-01-05, due: 2026-02-02}
+      - {class: crate, from: 2026-01-05, due: 2026-02-02}
+"""
+
+
+class TestLeases:
+    def test_what_an_import_changes_is_told(self, db):
+        load(db, EVERYTHING)
+        changed = EVERYTHING.replace("Acme Foods", "Acme").replace(
+            "due: 2026-02-02", "due: 2026-03-02"
+        )
+        assert told(load(db, changed), "change", "create") == [
+            ("change", "partner", "acme", "name"),
+            ("change", "lease", "L1", "line 1"),
+        ]
+
+    def test_a_file_may_refer_to_a_stored_partner(self, db):
+        load(db, EVERYTHING)
+        text = (
+            EVERYTHING[EVERYTHING.index("leases:") :]
+            .replace("L1", "L2")
+            .replace("from: 2026-01-05, due: 2026-02-02", "from: 2026-02-03, due: 2026-02-09")
+        )
+        assert told(load(db, text), "create") == [("create", "lease", "L2", "")]
+
+    def test_every_flaw_has_its_line_and_nothing_is_stored(self, db):
+        load(db, EVERYTHING)
+        text = (
+            "leases:\n- {id: L2, customer: acme, site: depot, lines: [\n"
+            "  {class: crate, from: 2026-01-05, due: 2026-01-06},\n"
+            "  {asset: A1, from: 2026-01-09, due: 2026-01-09}]}"
+        )
+        (fault,) = refused(db, text)
+        assert fault.startswith(
+            "line 4: leases[0].lines[1]: asset A1 is on lease L1, line 1, until"
+        )
+
+
 class TestExport:
     @pytest.mark.parametrize("text", [EVERYTHING, VERSIONS], ids=["everything", "versions"])
     def test_what_is_exported_is_what_was_imported(self, db, text):
         load(db, text)
-        asked = read_world(text)
-        known = asked.model_copy(update={"partners": [], "leases": []})
-        assert exported(db) == as_stored(known)
+        assert exported(db) == as_stored(read_world(text))
+
+    def test_so_are_leases_with_all_that_became_of_them(self, db):
+        load(db, EVERYTHING)
+        load(db, "assets: [{id: A2, class: crate}]")
+        load(db, LEASES)
+        with db.store.writing() as tx:
+            extend(tx, ACT, Event("L2", "2"), date(2026, 3, 2))
+            give_back(tx, ACT, Event("L2", "1", MARCH))
+        text = write_world(exported(db))
+        assert {one.action for one in load(db, text)} == {"same"}
+        assert {one.action for one in load(db, EVERYTHING) + load(db, LEASES)} == {"same"}
+        lease = read_world(text).leases[1]
+        assert lease.lines[0].ended.how == "returned"
+        assert [line.due for line in lease.lines] == [date(2026, 2, 2), date(2026, 3, 2)]
 
     def test_an_empty_database_is_an_empty_world(self, db):
         assert exported(db) == World()
@@ -341,7 +410,7 @@ class TestExport:
 
 
 def as_stored(world):
-    """A world with its tags named by their ids."""
+    """A world with its tags named by their ids, and leases with the zone of their days."""
     assets = [
         asset.model_copy(
             update={
@@ -350,7 +419,8 @@ def as_stored(world):
         )
         for asset in world.assets
     ]
-    return world.model_copy(update={"assets": assets})
+    leases = [one.model_copy(update={"timezone": "Europe/Amsterdam"}) for one in world.leases]
+    return world.model_copy(update={"assets": assets, "leases": leases})
 
 
 # Whatever is set up, its export makes the same of an empty database.
