@@ -21,6 +21,8 @@ Kind = Literal[
     "site",
     "zone",
     "reader",
+    "partner",
+    "lease",
     "fact",
     "rules",
     "alert",

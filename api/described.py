@@ -6,7 +6,7 @@ from typing import Any
 
 from api.bodies import WrongMediaType
 from api.cursors import BadCursor
-from api.etags import KNOWN, TAGGED
+from api.etags import DIGESTED, KNOWN, TAGGED
 from api.limits import TooLarge
 from api.problems import Problem, documented
 from tracker.registry import Outdated
@@ -19,7 +19,7 @@ def complete(openapi: dict[str, Any]) -> None:
     for path, operations in openapi["paths"].items():
         for method, operation in operations.items():
             _refusals(operation)
-            if path.startswith("/v1/") and method == "get" and _is_json(operation):
+            if path.startswith("/v1/") and method == "get" and _is_digested(operation):
                 _conditional(operation)
 
 
@@ -50,6 +50,6 @@ def _tag(response: dict[str, Any]) -> None:
     response["headers"] = response.get("headers", {}) | TAGGED["headers"]
 
 
-def _is_json(operation: dict[str, Any]) -> bool:
+def _is_digested(operation: dict[str, Any]) -> bool:
     media_types = operation["responses"]["200"].get("content", ())
-    return any(media.endswith(("/json", "+json")) for media in media_types)
+    return any(media.endswith(DIGESTED) for media in media_types)

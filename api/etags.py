@@ -15,6 +15,7 @@ from fastapi import Header, Response
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+DIGESTED = ("/json", "+json", "/calendar")  # the media types of answers with an ETag
 DIGESTED_AT_MOST = 1024 * 1024  # bytes of an answer
 _TAG = re.compile(r'(?:W/)?("[^"]*")')
 _VERSION = re.compile(r'^"([0-9]{1,18})(?:\.[0-9a-f]+)?"$')
@@ -81,8 +82,8 @@ def expected_version(
 
 
 class Conditional:
-    """ASGI middleware: gives ETags to JSON answers that come in one piece, and answers 304
-    where the client has the answer already. What is streamed passes as it is."""
+    """ASGI middleware: gives ETags to JSON answers and calendars that come in one piece, and
+    answers 304 where the client has the answer already. What is streamed passes as it is."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -100,7 +101,7 @@ class Conditional:
 
         async def send_conditional(message: Message) -> None:
             nonlocal start
-            if message["type"] == "http.response.start" and _is_json(message):
+            if message["type"] == "http.response.start" and _is_whole(message):
                 start = message
                 return
             held = start
@@ -114,9 +115,9 @@ class Conditional:
         await self._app(scope, receive, send_conditional)
 
 
-def _is_json(start: Message) -> bool:
+def _is_whole(start: Message) -> bool:
     media = Headers(raw=start["headers"]).get("content-type", "")
-    return start["status"] == 200 and media.partition(";")[0].endswith(("/json", "+json"))
+    return start["status"] == 200 and media.partition(";")[0].endswith(DIGESTED)
 
 
 def _body(message: Message) -> bytes:

@@ -22,8 +22,17 @@ from api.limits import TooLarge, TooMany
 from tracker.alert_book import AlertIsOver, AlreadyPast, UnknownAlert
 from tracker.arrange import BadPlace
 from tracker.facts import FactConflict
+from tracker.lease_book import BadLease
+from tracker.lease_lines import UnknownLine
 from tracker.ports import SeriesUnavailable, StoreUnavailable
-from tracker.queries import BeforeLog, NotLocated, UnknownAsset, UnknownDevice, UnknownPlace
+from tracker.queries import (
+    BeforeLog,
+    NotLocated,
+    UnknownAsset,
+    UnknownDevice,
+    UnknownLease,
+    UnknownPlace,
+)
 from tracker.registry import BeforeEdge, Conflict, Outdated, Unregistered
 
 MEDIA_TYPE = "application/problem+json"
@@ -134,6 +143,8 @@ SORTS: Mapping[type[Exception], Sort] = {
     NotLocated: Sort(404, "not-located", "The asset's place is not known"),
     UnknownDevice: Sort(404, "unknown-device", "Unknown device"),
     UnknownPlace: Sort(404, "unknown-place", "Unknown site, zone or reader"),
+    UnknownLease: Sort(404, "unknown-lease", "Unknown lease or partner"),
+    UnknownLine: Sort(404, "unknown-line", "The lease has no such line"),
     UnknownKey: Sort(404, "unknown-key", "Unknown key"),
     FactConflict: Sort(409, "fact-conflict", "Another fact has this id"),
     FactsRefused: Sort(422, "bad-fact", "A fact cannot be so"),
@@ -142,6 +153,7 @@ SORTS: Mapping[type[Exception], Sort] = {
     UnknownAlert: Sort(404, "unknown-alert", "Unknown alert"),
     AlertIsOver: Sort(409, "alert-is-over", "The alert is over"),
     AlreadyPast: Sort(422, "already-past", "That time is over"),
+    BadLease: Sort(422, "bad-lease", "The lease cannot be so"),
     Conflict: Sort(409, "conflict", "It contradicts what is registered"),
     BeforeEdge: Sort(409, "before-edge", "The log does not reach so far back"),
     BeforeLog: Sort(410, "before-log", "The log does not reach so far back"),

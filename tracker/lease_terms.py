@@ -8,7 +8,14 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
-from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from tracker.leases import GRACE_H, How
 from tracker.places import Day, Name, PlaceId, Value, time_zone
@@ -25,23 +32,29 @@ def _lease_day(day: date) -> date:
 
 LeaseDay = Annotated[Day, AfterValidator(_lease_day)]
 TimeZone = Annotated[str, AfterValidator(time_zone)]
+_AT = WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "integer"}]})
 GraceHours = Annotated[float, Field(ge=0, le=10_000, allow_inf_nan=False)]
 
 
 class Partner(Value):
     """Who has assets for a time, or works on them, and at which sites."""
 
-    id: PlaceId
-    name: Name = ""
-    kind: Word = "other"
-    sites: list[PlaceId] = Field(default=[])
+    id: PlaceId = Field(description="Its id.", examples=["acme"])
+    name: Name = Field(default="", description="What people call it.", examples=["Acme Foods"])
+    kind: Word = Field(default="other", description="What it is.", examples=["customer"])
+    sites: list[PlaceId] = Field(
+        default=[], description="The sites where it may have assets.", examples=[["cust-1"]]
+    )
 
 
 class Ending(Value):
     """How a line ended on paper, and when."""
 
-    how: How
-    at: Moment
+    how: How = Field(description="How it ended.", examples=["returned"])
+    at: Annotated[Moment, _AT] = Field(
+        description="When: ISO 8601 with an offset, or epoch ms.",
+        examples=["2026-01-05T08:00:00Z"],
+    )
 
 
 class LeaseLine(Value):
@@ -50,12 +63,33 @@ class LeaseLine(Value):
 
     model_config = ConfigDict(populate_by_name=True)
 
-    id: PlaceId = ""
-    asset: AssetId | None = None
-    kind: Word | None = Field(default=None, validation_alias="class", serialization_alias="class")
-    start: LeaseDay = Field(validation_alias="from", serialization_alias="from")
-    due: LeaseDay
-    ended: Ending | None = None
+    id: PlaceId = Field(
+        default="",
+        description="Its id within the lease; left out: its place, from 1 on.",
+        examples=["1"],
+    )
+    asset: AssetId | None = Field(
+        default=None, description="The asset; null: any one of the class.", examples=["pallet-1"]
+    )
+    kind: Word | None = Field(
+        default=None,
+        validation_alias="class",
+        serialization_alias="class",
+        description="The class that it may be any one of, until one is dispatched.",
+        examples=["pallet"],
+    )
+    start: LeaseDay = Field(
+        validation_alias="from",
+        serialization_alias="from",
+        description="Its first day.",
+        examples=["2026-01-05"],
+    )
+    due: LeaseDay = Field(
+        description="Its last day, by the end of which it is to be back.", examples=["2026-02-02"]
+    )
+    ended: Ending | None = Field(
+        default=None, description="How it ended; null: it is open, or stays as it was."
+    )
 
     @model_validator(mode="after")
     def _makes_sense(self) -> LeaseLine:
@@ -69,17 +103,42 @@ class LeaseLine(Value):
 class Lease(Value):
     """What a partner has on lease, where, and until when. Its days are those of `timezone`."""
 
-    id: PlaceId
-    customer: PlaceId
-    site: PlaceId
-    sites: list[PlaceId] = Field(default=[])
-    timezone: TimeZone | None = None
-    return_to: PlaceId | None = None
-    grace_h: GraceHours = GRACE_H
-    open_days: bool = False
-    consignees: list[PlaceId] = Field(default=[])
-    attributes: dict[Word, Attribute] = Field(default={})
-    lines: Annotated[list[LeaseLine], Field(min_length=1, max_length=LINES_AT_MOST)]
+    id: PlaceId = Field(description="Its id.", examples=["L1"])
+    customer: PlaceId = Field(description="The partner who has it.", examples=["acme"])
+    site: PlaceId = Field(description="Where it is delivered to.", examples=["cust-1"])
+    sites: list[PlaceId] = Field(
+        default=[], description="Where its assets may be besides.", examples=[["depot"]]
+    )
+    timezone: TimeZone | None = Field(
+        default=None,
+        description="The IANA time zone of its days; left out: that of its site, else of a depot, "
+        "else UTC.",
+        examples=["Europe/Amsterdam"],
+    )
+    return_to: PlaceId | None = Field(
+        default=None, description="Where it comes back to; null: any depot.", examples=["depot"]
+    )
+    grace_h: GraceHours = Field(
+        default=GRACE_H,
+        description="Hours after the due day before something is overdue.",
+        examples=[24],
+    )
+    open_days: bool = Field(
+        default=False,
+        description="Whether a due day on which its site is closed moves to the next one on which "
+        "it is open.",
+    )
+    consignees: list[PlaceId] = Field(
+        default=[], description="Partners who may have its assets too.", examples=[["acme"]]
+    )
+    attributes: dict[Word, Attribute] = Field(
+        default={},
+        description="Whatever else is to be said: texts, numbers, `true` and `false`.",
+        examples=[{"order": "4711"}],
+    )
+    lines: Annotated[list[LeaseLine], Field(min_length=1, max_length=LINES_AT_MOST)] = Field(
+        description="What it consists of."
+    )
 
     @field_validator("lines")
     @classmethod

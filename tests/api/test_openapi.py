@@ -19,7 +19,11 @@ from schemathesis.specs.openapi.checks import (
 from api.app import create_app
 from gateway.decoders import decode_again
 from tracker.access import ApiKey
+from tracker.audit import PROGRAM, Act
 from tracker.clocks import SystemClock
+from tracker.lease_book import save_lease, save_partner
+from tracker.lease_terms import Lease
+from tracker.leases import Partner
 from tracker.model import Asset, Fix, Read
 from tracker.places import Standing
 from tracker.registry import save_asset
@@ -27,7 +31,9 @@ from tracker.stores.sqlite import SqliteStore
 
 NOON = 1_767_614_400_000
 ENDLESS = "/v1/stream"  # test_stream.py asks it
-ENTITY_TAGGED = re.compile(r"/v1/(assets|devices|sites|zones|readers)/{\w+}$")
+ENTITY_TAGGED = re.compile(r"/v1/(assets|devices|sites|zones|readers|partners|leases)/{\w+}$")
+LINE = {"asset": "pallet-1", "from": "2026-01-02", "due": "2026-02-02"}
+LEASE = {"id": "L1", "customer": "acme", "site": "cust-1", "lines": [LINE]}
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -60,6 +66,10 @@ def fill(world: Any) -> None:
     world.asset("pallet-1", devices=("trk-1",), tags=("tag:E280",))
     with world.store.writing() as tx:
         save_asset(tx, Asset("pallet-1", "pallet", external_ids={"erp": "4711"}))
+        save_asset(tx, Asset("pallet-5", "pallet"))
+        for partner in ("acme", "bolt"):
+            save_partner(tx, Partner(partner, sites=("cust-1",)), PROGRAM)
+        save_lease(tx, Lease.model_validate(LEASE), Act("me", NOON, NOON))
         tx.add_key(ApiKey("key_3f2a9c0d1e4b", "old", b"digest", ("read",), 0))
     for n in range(3):
         world.tell("trk-1", 2 * n, (NOON - n, Fix(51.92, 4.48)))

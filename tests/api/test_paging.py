@@ -8,6 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tracker import tracks
+from tracker.audit import PROGRAM
+from tracker.lease_book import save_lease, save_partner
+from tracker.lease_terms import Lease
+from tracker.leases import Partner
 from tracker.model import Fix, Read, Values
 from tracker.places import Standing
 
@@ -40,6 +44,11 @@ def template(filling: Any) -> Any:
             world.zone(f"z{n}", "s0")
             world.device(f"d{n}", place=GATE)
             world.asset(f"a{n}", devices=(f"d{n}",))
+            lines = [{"asset": f"a{n}", "from": "2026-01-02", "due": "2026-02-02"}]
+            lease = {"id": f"L{n}", "customer": f"p{n}", "site": "s0", "lines": lines}
+            with world.store.writing() as tx:
+                save_partner(tx, Partner(f"p{n}"), PROGRAM)
+                save_lease(tx, Lease.model_validate(lease), PROGRAM)
             world.bury(b"{%d" % n)
             world.tell("stranger", n, (NOON, Fix(50.0 + n, 4.2)))
             if n > 0:
@@ -56,6 +65,8 @@ LISTINGS = {
     "/v1/assets/a0/track": lambda item: item["at"],
     "/v1/sites": lambda item: item["id"],
     "/v1/zones": lambda item: item["id"],
+    "/v1/partners": lambda item: item["id"],
+    "/v1/leases": lambda item: item["id"],
     "/v1/readers": lambda item: item["device"],
     "/v1/sites/s0/inside": lambda item: item["asset"],
     "/v1/sites/s0/visits": lambda item: (item["since"], item["asset"]),
