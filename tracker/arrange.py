@@ -16,6 +16,7 @@ from tracker.geofence import Box, faults_of, looks_swapped, shape_of
 from tracker.layout import Layout, PlaceValue
 from tracker.places import Fence, Reader, Site, Value, Zone
 from tracker.ports import Writer
+from tracker.queries import every_lease
 from tracker.refold import ALWAYS
 from tracker.registry import Conflict, Unregistered, refuse_before_edge
 from tracker.versions import Spell, Version, timeline
@@ -54,7 +55,7 @@ def give_up(tx: Writer, kind: str, id: str, since: int | None = None, act: Act =
     """From `since` on (None: as if there had never been one) there is no such site, zone or
     reader. Raises Conflict where something else needs it, Unregistered where there is none."""
     refuse_before_edge(tx, since)
-    if users := _users(tx, kind, id, since):
+    if users := [*_users(tx, kind, id, since), *_leases(tx, kind, id)]:
         raise Conflict(f"{kind} {id} is needed by {', '.join(users[:5])}: change that first")
     before, after = put_place(tx, kind, id, None, since, None, act)
     if before == after:
@@ -75,6 +76,17 @@ def _users(tx: Writer, kind: str, id: str, since: int | None) -> list[str]:
         if any(
             spell.overlaps(since, None) and _needs(spell.value, id) for spell in timeline(versions)
         )
+    ]
+
+
+def _leases(tx: Writer, kind: str, id: str) -> list[str]:
+    """Which leases of which something is out need a site."""
+    if kind != "site":
+        return []
+    return [
+        f"lease {lease.id}"
+        for lease in every_lease(tx)
+        if id in (*lease.sites, lease.return_to) and any(one.ended is None for one in lease.lines)
     ]
 
 

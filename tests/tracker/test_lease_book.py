@@ -4,8 +4,9 @@ from datetime import date
 
 import pytest
 
-from tracker.arrange import arrange
+from tracker.arrange import arrange, give_up
 from tracker.audit import Act
+from tracker.exporter import export_world
 from tracker.facts import fact_of, note, state
 from tracker.lease_book import LeasesRefused, save_lease, save_leases, save_partner
 from tracker.lease_lines import Event, extend, give_back, hand_over
@@ -293,6 +294,17 @@ class TestWhatIsRefused:
         with pytest.raises(LeasesRefused) as refused:
             save(book, terms(), later, act=at(8))
         assert [flaw.place for flaw in refused.value.flaws] == [1]
+
+
+def test_a_site_is_needed_as_long_as_something_leased_is_out(book):
+    save(book, terms(return_to="depot"))
+    for site in ("yard", "depot"):
+        with pytest.raises(Conflict, match=f"site {site} is needed by lease L1"):
+            book.do(give_up, "site", site)
+    book.do(give_up, "site", "shop")
+    book.do(give_back, at(1), Event("L1", "1"))
+    book.do(give_up, "site", "yard")
+    assert book.ask(export_world).leases == []
 
 
 class TestFacts:

@@ -1,11 +1,14 @@
 """What every store must do: the ports' methods, one by one, on a real database."""
 
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
+from datetime import date
 
 import pytest
 
 from tracker.access import ApiKey
 from tracker.fold import Belief, Entry, Place
+from tracker.leases import Agreement, End, Lease, Line, Partner
 from tracker.letters import dead_letter
 from tracker.model import Asset, Binding, Device, Quarantined
 from tracker.news import LOCATED, RELOCATED
@@ -133,6 +136,43 @@ class TestRules:
             assert tx.inference().revision == before
         with store.reading() as tx:
             assert tx.inference().own == {}
+
+
+class TestLeases:
+    LINES = (
+        Line("L1", "1", "A1", None, date(2026, 1, 5), date(2026, 2, 2), 10, 90),
+        Line(
+            "L1", "2", "A1", "box", date(2026, 1, 5), date(2026, 2, 2), 20, 90, End("swapped", 30)
+        ),
+    )
+    LEASE = Lease("L1", "p1", ("s1", "s2"), "UTC", "s3", 0.5, True, ("p2",), LINES, {"ü": 1})
+
+    def test_partners_and_leases_come_back_as_they_were(self, store):
+        partner = Partner("p1", "Ü", "customer", ("s1",), 3)
+        other = replace(self.LEASE, id="L2", customer="p2", lines=())
+        with store.writing() as tx:
+            tx.put_partner(replace(partner, name="old"))
+            tx.put_partner(partner)
+            for lease in (replace(self.LEASE, lines=self.LINES[:1]), other, self.LEASE):
+                tx.put_lease(lease)
+        with store.reading() as tx:
+            assert tx.partners() == {"p1": partner}
+            assert tx.lease("L1") == self.LEASE
+            assert tx.lease("L9") is None
+            assert tx.leases_by_id(["L2", "L9"]) == {"L2": other}
+            assert tx.lines_of(["A1", "A2"]) == {"A1": [*self.LINES]}
+            assert tx.leases("", 9) == [self.LEASE, other]
+            assert tx.leases("L1", 9) == tx.leases("", 9, "p2") == [other]
+            assert tx.leases("", 1) == [self.LEASE]
+
+    def test_agreements_come_back_in_their_order(self, store):
+        agreed = [Agreement("L1", n, "extended", 9, 10, "me", {"due": n}) for n in ("2", None, "1")]
+        with store.writing() as tx:
+            tx.agree(agreed)
+            tx.agree([])
+            tx.agree([agreed[0]._replace(lease="L2")])
+        with store.reading() as tx:
+            assert tx.agreements("L1") == agreed
 
 
 class TestLog:
