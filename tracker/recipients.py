@@ -1,0 +1,228 @@
+"""Recipients: who is told of alerts, of which ones, by which channel and when. Pure.
+
+What is critical is told at once. All else may wait: for the end of quiet hours, or for a digest,
+which tells in one message what has gathered.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field, model_validator
+
+from tracker.leases import HOUR_MS
+from tracker.places import Name, Value, storable, time_zone
+
+CRITICAL = "critical"
+TO_MQTT = "mqtt:"
+MASK = "***"
+MINUTE_MS = 60_000
+WEBHOOKS = ("https://", "http://")
+
+RecipientId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", examples=["ops"])]
+Zone = Annotated[str, AfterValidator(time_zone), Field(examples=["Europe/Amsterdam"])]
+TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", examples=["22:00"])]
+Word = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(storable)]
+Words = Annotated[tuple[Word, ...], Field(max_length=1_000)]
+Event = Literal[
+    "opened",
+    "reopened",
+    "escalated",
+    "repeated",
+    "woken",
+    "resolved",
+    "retracted",
+    "acknowledged",
+    "snoozed",
+    "commented",
+]
+
+
+EVENTS: tuple[Event, ...] = (
+    "opened",
+    "reopened",
+    "escalated",
+    "repeated",
+    "woken",
+    "resolved",
+    "retracted",
+)
+
+
+class Filters(Value):
+    """Which alerts somebody is told of: each filter lets pass what it names, an empty one all."""
+
+    rules: Words = Field(default=(), description="Rules.", examples=[["overdue"]])
+    severities: Words = Field(
+        default=(), description="Severities.", examples=[["warning", "critical"]]
+    )
+    sites: Words = Field(default=(), description="Sites where the asset is.", examples=[["cust-1"]])
+    classes: Words = Field(default=(), description="Classes of assets.", examples=[["pallet"]])
+    partners: Words = Field(default=(), description="Partners who have it.", examples=[["acme"]])
+    events: tuple[Event, ...] = Field(
+        default=EVENTS,
+        max_length=10,
+        description="What happened to the alert; left out: all but what a person does to it.",
+        examples=[["opened", "resolved"]],
+    )
+
+
+class Digest(Value):
+    """What has gathered is told in one message: every hour, or every day at an hour."""
+
+    every: Literal["hourly", "daily"] = Field(description="How often.", examples=["daily"])
+    timezone: Zone = Field(default="UTC", description="The IANA zone of the hour.")
+    hour: int = Field(default=8, ge=0, le=23, description="At which hour of the day.", examples=[8])
+
+
+class Quiet(Value):
+    """The hours of each day in which only what is critical is told. They may reach over
+    midnight."""
+
+    since: TimeOfDay = Field(description="When they begin.", examples=["22:00"])
+    until: TimeOfDay = Field(description="When they end.", examples=["07:00"])
+    timezone: Zone = Field(default="UTC", description="The IANA zone of the two.")
+
+    @model_validator(mode="after")
+    def _not_all_day(self) -> Quiet:
+        if self.since == self.until:
+            raise ValueError("quiet hours that end when they begin would be all day, or never")
+        return self
+
+    def __contains__(self, at: int) -> bool:
+        """Whether a time (epoch ms) lies in them, by the clock on the wall.
+
+        >>> night = Quiet(since="22:00", until="07:00", timezone="Europe/Paris")
+        >>> 1_767_646_800_000 in night, 1_767_682_800_000 in night  # 22:00 and 08:00 in Paris
+        (True, False)
+        """
+        now = f"{_local(at, self.timezone):%H:%M}"
+        if self.since < self.until:
+            return self.since <= now < self.until
+        return now >= self.since or now < self.until
+
+
+class Recipient(Value):
+    """Somebody, or something, that is told of alerts."""
+
+    id: RecipientId = Field(description="Its id.")
+    name: Name = Field(default="", description="What people call it.", examples=["The night shift"])
+    url: str = Field(repr=False, description="The channel.")
+    secret: str | None = Field(
+        default=None, repr=False, description="What webhooks are signed with."
+    )
+    filters: Filters = Field(default=Filters(), description="Which alerts it is told of.")
+    digest: Digest | None = Field(
+        default=None, description="What has gathered, in one message; null: each by itself."
+    )
+    quiet: Quiet | None = Field(default=None, description="When it is not to be disturbed.")
+    enabled: bool = Field(default=True, description="Whether it is told anything.", examples=[True])
+    version: int = Field(default=1, description="How often it was changed.")
+
+    @property
+    def is_webhook(self) -> bool:
+        return self.url.lower().startswith(WEBHOOKS)
+
+    @property
+    def gathers(self) -> bool:
+        """Whether what waited is told it in one message. MQTT has a topic for each rule."""
+        return self.url != TO_MQTT and (self.digest is not None or self.quiet is not None)
+
+
+class About(Value):
+    """What is told of an alert's asset and lease beside the alert. `due` is the end of the day on
+    which it must be back (epoch ms), by `timezone`."""
+
+    name: str = ""
+    asset_class: str | None = None
+    site: str | None = None
+    partner: str | None = None
+    partner_name: str = ""
+    due: int | None = None
+    timezone: str = "UTC"
+
+
+def wants(recipient: Recipient, kind: str, rule: str, severity: str, about: About) -> bool:
+    """Whether somebody is told of an event of an alert.
+
+    >>> ops = Recipient(id="ops", url="mqtt:", filters=Filters(sites=["depot"]))
+    >>> wants(ops, "opened", "overdue", "warning", About(site="depot"))
+    True
+    >>> wants(ops, "opened", "overdue", "warning", About())
+    False
+    """
+    filters = recipient.filters
+    asked = (
+        (filters.rules, rule),
+        (filters.severities, severity),
+        (filters.sites, about.site),
+        (filters.classes, about.asset_class),
+        (filters.partners, about.partner),
+    )
+    fits = all(not names or value in names for names, value in asked)
+    return recipient.enabled and kind in filters.events and fits
+
+
+def due(recipient: Recipient, severity: str, now: int) -> int:
+    """When somebody is to be told of what happened at `now` (epoch ms)."""
+    if severity == CRITICAL:
+        return now
+    at = now if recipient.digest is None else next_digest(recipient.digest, now)
+    return at if recipient.quiet is None else waking(recipient.quiet, at)
+
+
+def next_digest(digest: Digest, now: int) -> int:
+    """When the next digest is told after `now`. An hour that a change of the clocks leaves out
+    comes when the clocks have been changed.
+
+    >>> next_digest(Digest(every="hourly"), 3_600_000)
+    7200000
+    """
+    if digest.every == "hourly":
+        return (now // HOUR_MS + 1) * HOUR_MS
+    today = _local(now, digest.timezone).date()
+    at = _moment(today, digest)
+    return at if at > now else _moment(today + timedelta(days=1), digest)
+
+
+def _moment(day: date, digest: Digest) -> int:
+    local = datetime.combine(day, time(digest.hour), ZoneInfo(digest.timezone))
+    return int(local.astimezone(UTC).timestamp()) * 1_000
+
+
+def waking(quiet: Quiet, at: int) -> int:
+    """The first time from `at` on that is not quiet."""
+    if at not in quiet:
+        return at
+    return _end(quiet, (at // MINUTE_MS + 1) * MINUTE_MS)
+
+
+@lru_cache(maxsize=1_000)  # of very many alerts at once
+def _end(quiet: Quiet, minute: int) -> int:
+    # By the minute, for clocks may be changed at any of them, and the end left out or come twice.
+    while minute in quiet:
+        minute += MINUTE_MS
+    return minute
+
+
+def _local(at: int, zone: str) -> datetime:
+    return datetime.fromtimestamp(at / 1_000, ZoneInfo(zone))
+
+
+def masked(url: str) -> str:
+    """A channel without its secrets: any part of it but the host of a webhook may be one.
+
+    >>> masked("https://hooks.example.com/services/T0/s3cret"), masked("mailto://me:pw@x.org")
+    ('https://hooks.example.com/***', 'mailto://***')
+    """
+    scheme, colons, rest = url.partition("://")
+    if not colons:
+        return url if url == TO_MQTT else MASK
+    if not url.lower().startswith(WEBHOOKS):
+        return f"{scheme}://{MASK}"
+    host, _, path = rest.partition("/")
+    host = host.partition("?")[0].rpartition("@")[2]
+    return f"{scheme}://{host}/{MASK}" if path or "?" in rest else f"{scheme}://{host}"
