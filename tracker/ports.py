@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from tracker.access import ApiKey
 from tracker.audit import Change
+from tracker.delivery_ports import DeliveryReader, DeliveryWriter
 from tracker.fold import Belief, Entry, Place
 from tracker.geofence import Box
 from tracker.inference import Inference, Setting
@@ -170,7 +171,7 @@ class LogSpan(NamedTuple):
     newest: int
 
 
-class Reader(LeaseReader, AlertReader, Protocol):
+class Reader(LeaseReader, AlertReader, DeliveryReader, Protocol):
     """One transaction that only reads."""
 
     def asset(self, id: str) -> Asset | None: ...
@@ -436,7 +437,7 @@ class Reader(LeaseReader, AlertReader, Protocol):
         """Rows of the log with their numbers, in the order of these, after a number."""
 
 
-class Writer(Reader, LeaseWriter, AlertWriter, Protocol):
+class Writer(Reader, LeaseWriter, AlertWriter, DeliveryWriter, Protocol):
     """One transaction that writes, and sees what it has written. All or nothing: an exception
     undoes everything. What it reads of devices, bindings and beliefs is locked; events and
     progress are of their devices, which must be read first."""

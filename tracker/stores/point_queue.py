@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from tracker.ports import LateDay, Points
 from tracker.stores import schema, sql
@@ -77,10 +77,6 @@ class PointWrites(PointReads):
             held += row.lines
         self.put_off([row.id for row in taken], until)
         return taken
-
-    def _unlocked(self, query: Select[tuple[object, ...]]) -> Select[tuple[object, ...]]:
-        """Only the rows that nobody else takes at the moment: on SQLite all."""
-        return query
 
     def put_off(self, ids: Iterable[int], until: int) -> None:
         self._db.execute(update(_points).where(_points.c.id.in_(list(ids))).values(due=until))

@@ -71,7 +71,7 @@ def _many(db: Connection, statement: str, values: Sequence[tuple[Any, ...]]) -> 
     return db.exec_driver_sql(statement, tuple(map(array, zip(*values, strict=True))))
 
 
-_b, _l, _v = schema.beliefs, schema.labels, schema.vitals
+_b, _d, _l, _v = schema.beliefs, schema.deliveries, schema.labels, schema.vitals
 _NEWEST_VITALS = (
     "SELECT DISTINCT ON (device, name) * FROM {} ORDER BY device, name, at DESC, key DESC"
 )
@@ -139,5 +139,9 @@ POSTGRESQL = Statements(
     add_coarsening=_upsert(schema.coarsenings, noted="coarsenings.noted + 1"),
     forget_coarsening=f"DELETE FROM coarsenings USING {_rows(list(schema.coarsenings.c))} "
     "WHERE (coarsenings.series, coarsenings.day, coarsenings.noted) = (v.series, v.day, v.noted)",
+    queue_delivery=_insert(schema.deliveries),
+    save_delivery="UPDATE deliveries SET state = v.state, due = v.due, attempts = v.attempts, "
+    f"lead = v.lead FROM {_rows(_columns(_d, 'state', 'due', 'attempts', 'lead', 'id'))} "
+    "WHERE deliveries.id = v.id AND deliveries.state <> 'sent'",
     many=_many,
 )

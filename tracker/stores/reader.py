@@ -9,6 +9,7 @@ from tracker.stores import schema
 from tracker.stores.alert_tables import AlertReads
 from tracker.stores.asset_reads import AssetReads
 from tracker.stores.compiled import Compiled
+from tracker.stores.delivery_tables import DeliveryReads
 from tracker.stores.lease_tables import LeaseReads
 from tracker.stores.log_reads import LogReads
 from tracker.stores.point_queue import PointReads
@@ -17,7 +18,16 @@ from tracker.stores.sql import SQLITE, Statements
 from tracker.stores.stage_reads import StageReads
 
 
-class SqlReader(LogReads, AssetReads, StageReads, SetupReads, PointReads, LeaseReads, AlertReads):
+class SqlReader(
+    LogReads,
+    AssetReads,
+    StageReads,
+    SetupReads,
+    PointReads,
+    LeaseReads,
+    AlertReads,
+    DeliveryReads,
+):
     """A `tracker.ports.Reader` on one open transaction. What is `compiled` it shares with others
     of its store; one that may write shares nothing, for it sees what others must not yet see."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import orjson
-from sqlalchemy import Connection, CursorResult, Table, insert, select, text
+from sqlalchemy import Connection, CursorResult, Select, Table, insert, select, text
 from sqlalchemy.dialects import sqlite
 
 from tracker.stores import schema
@@ -73,6 +73,8 @@ class Statements:
     placed: str
     add_coarsening: str
     forget_coarsening: str
+    queue_delivery: str
+    save_delivery: str
     many: Callable[[Connection, str, Sequence[tuple[Any, ...]]], CursorResult[Any]]
 
 
@@ -156,6 +158,11 @@ _ADD_COARSENING = """
     ON CONFLICT DO UPDATE SET noted = coarsenings.noted + 1"""
 _FORGET_COARSENING = "DELETE FROM coarsenings WHERE series = ? AND day = ? AND noted = ?"
 
+_QUEUE_DELIVERY = _insert(schema.deliveries)
+_SAVE_DELIVERY = """
+    UPDATE deliveries SET state = ?, due = ?, attempts = ?, lead = ?
+    WHERE id = ? AND state <> 'sent'"""
+
 
 SQLITE = Statements(
     append=_APPEND,
@@ -199,6 +206,8 @@ SQLITE = Statements(
     placed=_PLACED,
     add_coarsening=_ADD_COARSENING,
     forget_coarsening=_FORGET_COARSENING,
+    queue_delivery=_QUEUE_DELIVERY,
+    save_delivery=_SAVE_DELIVERY,
     many=lambda db, statement, values: db.exec_driver_sql(statement, list(values)),
 )
 
@@ -212,6 +221,10 @@ class Speaks:
     def _many(self, statement: str, values: Sequence[tuple[Any, ...]]) -> int:
         """Run a statement for many rows; how many it changed."""
         return self._sql.many(self._db, statement, values).rowcount if values else 0
+
+    def _unlocked(self, query: Select[tuple[object, ...]]) -> Select[tuple[object, ...]]:
+        """Only the rows that nobody else takes at the moment: on SQLite all."""
+        return query
 
 
 def as_json(values: Any) -> str:

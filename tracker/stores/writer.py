@@ -11,6 +11,7 @@ from tracker.layout import Layout
 from tracker.stores.alert_tables import AlertWrites
 from tracker.stores.asset_writes import AssetWrites
 from tracker.stores.cache import Cache
+from tracker.stores.delivery_tables import DeliveryWrites
 from tracker.stores.lease_tables import LeaseWrites
 from tracker.stores.log_writes import LogWrites
 from tracker.stores.outage_table import OutageWrites
@@ -28,6 +29,7 @@ class SqlWriter(
     OutageWrites,
     LeaseWrites,
     AlertWrites,
+    DeliveryWrites,
     SqlReader,
 ):
     """A `tracker.ports.Writer` on one open transaction."""

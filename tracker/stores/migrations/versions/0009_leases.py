@@ -118,13 +118,17 @@ def upgrade() -> None:
         "deliveries",
         sa.Column("id", TEXT, primary_key=True),
         sa.Column("recipient", TEXT, nullable=False),
-        sa.Column("alert", TEXT),
-        sa.Column("event", BIG),
+        sa.Column("alert", TEXT, nullable=False),
+        sa.Column("event", BIG, nullable=False),
         sa.Column("state", TEXT, nullable=False),
         sa.Column("queued", BIG, nullable=False),
         sa.Column("due", BIG, nullable=False),
+        sa.Column("notice", TEXT, nullable=False),
         sa.Column("attempts", TEXT, nullable=False),
-        sa.Column("body", TEXT, nullable=False),
+        sa.Column("lead", TEXT),
         sqlite_with_rowid=False,
     )
-    op.create_index("deliveries_due", "deliveries", ["state", "due"])
+    op.create_index("deliveries_due", "deliveries", ["state", "recipient", "due"])
+    op.create_index("deliveries_queued", "deliveries", ["queued", "id"])
+    op.create_index("deliveries_state", "deliveries", ["state", "queued", "id"])
+    op.create_index("deliveries_lead", "deliveries", ["lead"])
