@@ -47,3 +47,13 @@ SWEPT = Histogram(
     "How long it took to look what time has made of stages",
     buckets=(0.1, 0.5, 1, 2, 5, 10, 20, 60),
 )
+
+# Of a worker that tells of alerts.
+DELIVERIES = Counter(
+    "retour_deliveries", "Attempts to deliver alerts by what became of them", ["outcome"]
+)
+DELIVERIES_WAITING = Gauge("retour_deliveries_waiting", "Deliveries that are due, or will be")
+DELIVERIES_PARKED = Gauge("retour_deliveries_parked", "Deliveries that were given up")
+DELIVERIES_LAG = Gauge(
+    "retour_deliveries_lag_seconds", "How long the longest of those that are due has been so"
+)

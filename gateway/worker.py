@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from contextlib import suppress
+from typing import Protocol, runtime_checkable
 
 import structlog
 
@@ -28,6 +29,14 @@ class Job(Protocol):
         """What keeps it from being done, in words."""
 
 
+@runtime_checkable
+class Lasting(Protocol):
+    """A job that goes on between its turns."""
+
+    def close(self) -> None:
+        """End what was begun; it takes a bounded time. May raise StoreUnavailable."""
+
+
 class Worker:
     """Runs until it is told to stop, in the thread that calls `run`."""
 
@@ -48,7 +57,14 @@ class Worker:
                     self._due[n] = self._clock.mono() + self._turn(job)
             pause = min(self._due, default=LOOK_AT_LEAST_EVERY_S) - self._clock.mono()
             self._stopped.wait(min(max(0.0, pause), LOOK_AT_LEAST_EVERY_S))
+        self._close()
         log.info("worker stopped")
+
+    def _close(self) -> None:
+        for job in self._jobs:
+            if isinstance(job, Lasting):
+                with suppress(StoreUnavailable):
+                    job.close()
 
     def stop(self) -> None:
         """Make `run` return soon. May be called from another thread or a signal handler."""

@@ -29,6 +29,9 @@ class Channels(Protocol):
     def send(self, recipient: Recipient, message: Message) -> Outcome:
         """Send a message; it takes a bounded time. May be called from several threads."""
 
+    def close(self) -> None:
+        """Close the connections that are kept open."""
+
 
 class Backlog(NamedTuple):
     """How many deliveries wait, since when the first is due of those that are (epoch ms), and how
@@ -56,6 +59,9 @@ class DeliveryReader(Protocol):
     ) -> list[Delivery]:
         """The newest ones, by when they were queued and id, before a position."""
 
+    def due_recipients(self, now: int) -> list[str]:
+        """For whom something is due."""
+
     def delivery_backlog(self, now: int) -> Backlog:
         """What waits."""
 
@@ -71,9 +77,6 @@ class DeliveryWriter(DeliveryReader, Protocol):
 
     def queue_deliveries(self, deliveries: Sequence[Delivery]) -> None:
         """Queue deliveries; those that were queued before stay as they are."""
-
-    def due_recipients(self, now: int) -> list[str]:
-        """For whom something is due."""
 
     def claim_deliveries(self, recipient: str, now: int, until: int, limit: int) -> list[Delivery]:
         """What is due for a recipient and nobody else is at, the longest waiting first. It is not

@@ -7,6 +7,7 @@ can tell. What waited together travels in one message, which has the id of its f
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
@@ -21,6 +22,7 @@ from tracker.times import iso
 if TYPE_CHECKING:
     from tracker.delivery_ports import DeliveryWriter
 
+ALERTS_TOPIC = "retour/alerts"
 FIRST_RETRY_MS = 5_000
 RETRY_FACTOR = 4
 LONGEST_RETRY_MS = 6 * 3_600_000
@@ -197,6 +199,15 @@ def message(parts: Sequence[Delivery]) -> Message:
     return Message(
         first.id, title, text, {"type": "alert.digest", "timestamp": iso(latest), "data": data}
     )
+
+
+def topic_of(rule: str) -> str:
+    """Where the alerts of a rule are published.
+
+    >>> topic_of("overdue"), topic_of("a/b#")
+    ('retour/alerts/overdue', 'retour/alerts/a_b_')
+    """
+    return f"{ALERTS_TOPIC}/{re.sub('[/+#]', '_', rule)}"
 
 
 def trial(recipient: str, now: int) -> Message:

@@ -123,10 +123,6 @@ class Recipient(Value):
     version: int = Field(default=1, description="How often it was changed.")
 
     @property
-    def is_webhook(self) -> bool:
-        return self.url.lower().startswith(WEBHOOKS)
-
-    @property
     def gathers(self) -> bool:
         """Whether what waited is told it in one message. MQTT has a topic for each rule."""
         return self.url != TO_MQTT and (self.digest is not None or self.quiet is not None)
@@ -212,6 +208,10 @@ def _local(at: int, zone: str) -> datetime:
     return datetime.fromtimestamp(at / 1_000, ZoneInfo(zone))
 
 
+def is_webhook(url: str) -> bool:
+    return url.lower().startswith(WEBHOOKS)
+
+
 def masked(url: str) -> str:
     """A channel without its secrets: any part of it but the host of a webhook may be one.
 
@@ -221,7 +221,7 @@ def masked(url: str) -> str:
     scheme, colons, rest = url.partition("://")
     if not colons:
         return url if url == TO_MQTT else MASK
-    if not url.lower().startswith(WEBHOOKS):
+    if not is_webhook(url):
         return f"{scheme}://{MASK}"
     host, _, path = rest.partition("/")
     host = host.partition("?")[0].rpartition("@")[2]

@@ -46,6 +46,12 @@ class DeliveryReads(sql.Speaks):
         query = query.order_by(*(column.desc() for column in position)).limit(limit)
         return [_delivery(row) for row in self._db.execute(query)]
 
+    def due_recipients(self, now: int) -> list[str]:
+        waits = (_deliveries.c.state == State.WAITING, _deliveries.c.due <= now)
+        theirs = select(_deliveries.c.id).where(*waits, _deliveries.c.recipient == _recipients.c.id)
+        query = select(_recipients.c.id).where(theirs.exists()).order_by(_recipients.c.id)
+        return list(self._db.scalars(query))
+
     def delivery_backlog(self, now: int) -> Backlog:
         state, due = _deliveries.c.state, _deliveries.c.due
         waiting = select(func.count()).where(state == State.WAITING)
@@ -72,12 +78,6 @@ class DeliveryWrites(DeliveryReads):
 
     def queue_deliveries(self, deliveries: Sequence[Delivery]) -> None:
         self._many(self._sql.queue_delivery, [_row(one) for one in deliveries])
-
-    def due_recipients(self, now: int) -> list[str]:
-        waits = (_deliveries.c.state == State.WAITING, _deliveries.c.due <= now)
-        theirs = select(_deliveries.c.id).where(*waits, _deliveries.c.recipient == _recipients.c.id)
-        query = select(_recipients.c.id).where(theirs.exists()).order_by(_recipients.c.id)
-        return list(self._db.scalars(query))
 
     def claim_deliveries(self, recipient: str, now: int, until: int, limit: int) -> list[Delivery]:
         table = _deliveries
