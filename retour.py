@@ -38,6 +38,7 @@ INDEX = {
     "leases": Entry(ASK, "leases:group", "Leases: who has what until when, and what came back."),
     "report": Entry(ASK, "report:group", "Answers to keep, as pages."),
     "dead-letters": Entry(CHECK, "troubles:dead_letters", "List what could not be understood."),
+    "deliveries": Entry(CHECK, "recipients:deliveries", "List what was told of alerts, to whom."),
     "quarantine": Entry(CHECK, "troubles:quarantine", "List unknown devices, and what is held."),
     "evaluate": Entry(CHECK, "evaluate:evaluate", "Judge what is told of stages by the truth."),
     "verify": Entry(CHECK, "database:verify", "Audit the promise: refold everything, compare."),
@@ -51,6 +52,7 @@ INDEX = {
     "asset": Entry(SET_UP, "assets:group", "Assets, and what tells about them."),
     "fact": Entry(SET_UP, "stages:fact", "State what somebody knows of an asset."),
     "device": Entry(SET_UP, "devices:group", "Devices: trackers and readers."),
+    "recipients": Entry(SET_UP, "recipients:group", "Who is told of alerts, and how."),
     "key": Entry(SET_UP, "keys:group", "Keys for the API."),
     "influx": Entry(SET_UP, "influx:group", "InfluxDB, the time-series store."),
     "db": Entry(SET_UP, "database:group", "The database."),
@@ -80,6 +82,8 @@ def known_errors() -> tuple[type[Exception], ...]:
     from gateway.passwords import NoUserName
     from gateway.session import BrokerRefused
     from tracker.lease_lines import UnknownLine
+    from tracker.delivery_ports import ChannelRefused
+    from tracker.enlist import NotParked, UnknownDelivery, UnknownRecipient
     from tracker.ports import SeriesUnavailable, StoreRefused, StoreUnavailable
     from tracker.queries import BeforeLog, NotLocated, UnknownLease, UnknownPlace
     from tracker.registry import BeforeEdge, Conflict, Unregistered
@@ -101,6 +105,10 @@ def known_errors() -> tuple[type[Exception], ...]:
         BadBrokerUrl,
         NoUserName,
         ReplayError,
+        ChannelRefused,
+        UnknownRecipient,
+        UnknownDelivery,
+        NotParked,
         OSError,
     )
 

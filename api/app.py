@@ -16,6 +16,7 @@ from api import (
     bindings,
     bulk,
     dead_letters,
+    deliveries,
     described,
     devices,
     facts,
@@ -29,6 +30,7 @@ from api import (
     quarantine,
     readers,
     rules,
+    recipients,
     sites,
     stages,
     stream,
@@ -46,6 +48,7 @@ from api.limits import Rate, RateLimited, SizeLimited
 from api.observe import Observed
 from api.parameters import only_declared
 from tracker.clocks import Clock
+from tracker.delivery_ports import Channels
 from tracker.ports import Series, Store
 from tracker.second_look import Decode
 from tracker.stamps import StampPolicy
@@ -77,6 +80,8 @@ ROUTERS = (
     dead_letters.router,
     quarantine.router,
     stream.router,
+    recipients.router,
+    deliveries.router,
     audit.router,
     keys.router,
 )
@@ -99,11 +104,13 @@ def create_app(
     decode: Decode | None = None,
     rate: Rate | None = None,
     series: Series | None = None,
+    channels: Channels | None = None,
 ) -> FastAPI:
     """The API on a store. `health` tells what ails the process's other parts, in words;
     nothing where all is well. `policy` and `decode` are for what is recorded again on request;
     without `decode` dead letters cannot be. `rate` is how often a client may ask; None: as
-    often as it likes. Tracks and telemetry come from `series`, where there is one."""
+    often as it likes. Tracks and telemetry come from `series`, where there is one. Without
+    `channels` nobody can be enlisted who is to be told of alerts."""
     app = _Documented(
         title="Retour",
         version=version("retour"),
@@ -114,7 +121,9 @@ def create_app(
         redirect_slashes=False,
         generate_unique_id_function=_operation_id,
     )
-    app.state.backend = Backend(store, clock, health, policy or StampPolicy(), decode, series)
+    app.state.backend = Backend(
+        store, clock, health, policy or StampPolicy(), decode, series, channels
+    )
     app.state.feed = Feed(store)
     _add_middleware(app, rate)
     problems.handle_problems(app)

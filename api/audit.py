@@ -29,6 +29,8 @@ Kind = Literal[
     "dead letters",
     "quarantine",
     "key",
+    "recipient",
+    "delivery",
 ]
 _changes = Listing("audit", TypeAdapter(tuple[str, RowNumber]))
 

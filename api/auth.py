@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.backend import Backend, TheBackend
 from tracker.access import ApiKey, digest_of
 from tracker.audit import Act
+from tracker.delivery_ports import Channels, NoChannels
 from tracker.ports import Reader, Series, Writer
 from tracker.queries import fresh
 from tracker.stamps import StampPolicy
@@ -97,6 +98,13 @@ class Caller:
     def series(self) -> Series | None:
         """The time-series store, if there is one."""
         return self._backend.series
+
+    @property
+    def channels(self) -> Channels:
+        """The ways to who is told of alerts. Raises NoChannels."""
+        if self._backend.channels is None:
+            raise NoChannels
+        return self._backend.channels
 
     @property
     def policy(self) -> StampPolicy:

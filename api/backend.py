@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 
 from api.queues import QueueWatch
 from tracker.clocks import Clock
+from tracker.delivery_ports import Channels
 from tracker.ports import Series, Store
 from tracker.second_look import Decode
 from tracker.stamps import StampPolicy
@@ -18,8 +19,8 @@ from tracker.stamps import StampPolicy
 @dataclass(frozen=True, slots=True)
 class Backend:
     """The store, the clock, what ails the other parts of the process, in words, which stamps to
-    believe, how to read a message that could not be read before (None: not here), and the
-    time-series store, if there is one.
+    believe, how to read a message that could not be read before (None: not here), the
+    time-series store, if there is one, and the ways to who is told of alerts (None: not here).
     `admitted` are the digests of keys that were in force when last asked with, `queues` watches
     what waits in the store."""
 
@@ -29,6 +30,7 @@ class Backend:
     policy: StampPolicy
     decode: Decode | None
     series: Series | None = None
+    channels: Channels | None = None
     admitted: set[bytes] = field(default_factory=set)
     queues: QueueWatch = field(init=False)
 

@@ -21,6 +21,8 @@ from api.cursors import BadCursor
 from api.limits import TooLarge, TooMany
 from tracker.alert_book import AlertIsOver, AlreadyPast, UnknownAlert
 from tracker.arrange import BadPlace
+from tracker.delivery_ports import ChannelRefused, NoChannels
+from tracker.enlist import NoChannel, NotParked, UnknownDelivery, UnknownRecipient
 from tracker.facts import FactConflict
 from tracker.lease_book import BadLease
 from tracker.lease_lines import UnknownLine
@@ -167,6 +169,12 @@ SORTS: Mapping[type[Exception], Sort] = {
     ),
     TooMany: Sort(429, "too-many-requests", "Too many requests", {"Retry-After": "1"}),
     ItemsRefused: Sort(409, "items-refused", "Some items are refused, so none is taken"),
+    UnknownRecipient: Sort(404, "unknown-recipient", "Unknown recipient"),
+    UnknownDelivery: Sort(404, "unknown-delivery", "Unknown delivery"),
+    NotParked: Sort(409, "not-parked", "The delivery is not given up"),
+    NoChannel: Sort(422, "no-channel", "A channel is missing"),
+    ChannelRefused: Sort(422, "bad-channel", "Nothing can be sent by this channel"),
+    NoChannels: Sort(501, "no-channels", "Nothing can be sent from here"),
     NoDecoder: Sort(501, "no-decoder", "Messages cannot be read here"),
     TooManyStreams: Sort(
         503, "too-many-streams", "Too many streams", {"Retry-After": str(RETRY_AFTER_S)}

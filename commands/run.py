@@ -19,6 +19,7 @@ from commands.settings import Settings, load_settings
 from commands.show import UserError, out
 from gateway.coarsening import Coarsening
 from gateway.decoders import decode_again
+from gateway.delivering import Delivering
 from gateway.projection import Projection
 from gateway.retention import Retention
 from gateway.roll_calling import RollCall
@@ -67,7 +68,8 @@ def make_app(
 ) -> FastAPI:
     """The API as the settings have it."""
     policy = settings.policy(clock)
-    return create_app(store, clock, health, policy, decode_again, settings.rate(), series)
+    channels = settings.channels(clock)
+    return create_app(store, clock, health, policy, decode_again, settings.rate(), series, channels)
 
 
 def checked_series(settings: Settings) -> Series | None:
@@ -127,9 +129,9 @@ def gateway(
 
 
 def worker() -> None:
-    """Run a worker alone: it tells what time makes of stages, tells InfluxDB what waits for it, and
-    gives up the log's oldest part. Any number may run. It answers /metrics and /health on
-    RETOUR_METRICS_PORT, where one is set.
+    """Run a worker alone: it tells what time makes of stages, delivers alerts, tells InfluxDB what
+    waits for it, and gives up the log's oldest part. Any number may run. It answers /metrics and
+    /health on RETOUR_METRICS_PORT, where one is set.
 
     Example: RETOUR_INFLUX_URL=http://127.0.0.1:8086 retour worker
     """
@@ -147,6 +149,7 @@ def worker_jobs(settings: Settings, series: Series | None, store: Store, clock: 
     """What there is to do with no message arriving. UserError where the database does not know
     of the time-series store."""
     jobs: list[Job] = [Sweep(store, clock), RollCall(store, clock), Watching(store, clock)]
+    jobs.append(Delivering(store, settings.channels(clock), clock))
     if series is not None:
         with store.reading() as reader:
             if not reader.projected():

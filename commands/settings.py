@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # what questions have no need of takes long to load
     from gateway.gateway import Gateway
     from gateway.passwords import PasswordFile
     from gateway.running import Parts
+    from tracker.delivery_ports import Channels
     from tracker.stores.influx import Influx, InfluxAt
     from tracker.stores.postgresql import PostgresqlStore
 
@@ -88,6 +89,9 @@ class Settings(BaseSettings):
     )
     metrics_host: str = Field(
         default="127.0.0.1", description="The address where `gateway` answers /metrics."
+    )
+    webhooks_allow: str = Field(
+        default="", description="Networks that webhooks may reach though they are not public."
     )
     clock: str = Field(
         default="", description="ANCHOR:RATE of an accelerated clock; empty: real time."
@@ -182,6 +186,18 @@ class Settings(BaseSettings):
         return InfluxAt(
             self.influx_url.rstrip("/"), self.influx_org, self.influx_bucket, self.influx_token
         )
+
+    def channels(self, clock: Clock) -> Channels:
+        """The ways to who is told of alerts. UserError where the networks make no sense."""
+        from gateway.addresses import Guard, networks
+        from gateway.channels import Ways
+
+        try:
+            return Ways(Guard(networks(self.webhooks_allow)), clock)
+        except ValueError as error:
+            raise UserError(
+                f"RETOUR_WEBHOOKS_ALLOW: {error}; write networks like 10.0.0.0/8, 192.168.1.7"
+            ) from None
 
     @property
     def database_shown(self) -> str:

@@ -14,13 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
-import orjson
 import structlog
 
 from gateway import metrics
 from tracker.clocks import Clock
 from tracker.delivery_ports import Channels, Outcome
-from tracker.notices import Attempt, Delivery, State, by_lead, gathered, message, noted, topic_of
+from tracker.notices import LEFT, Attempt, Delivery, State, by_lead, gathered, leave, message, noted
 from tracker.ports import Store, Writer
 from tracker.recipients import TO_MQTT, Recipient
 
@@ -202,8 +201,7 @@ def claim(tx: Writer, recipient: Recipient, now: int, until: int) -> list[list[D
         tx.save_deliveries([one for parts in groups for one in parts if one.id in new])
         return groups
     for parts in groups:
-        body = {"id": parts[0].id, **message(parts).body}
-        tx.enqueue(topic_of(parts[0].notice.data["rule"]), orjson.dumps(body))
-        tx.save_deliveries(noted(parts, Attempt(now, True, "left in the outbox")))
+        leave(tx, parts[0].notice.data["rule"], message(parts))
+        tx.save_deliveries(noted(parts, Attempt(now, True, LEFT)))
         metrics.DELIVERIES.labels("sent").inc(len(parts))
     return []

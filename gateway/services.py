@@ -47,7 +47,7 @@ class Services:
         stands in the place of a host is often a secret, which no name server should see."""
         plugin = _plugin(url)
         for host in (getattr(plugin, "host", None), getattr(plugin, "smtp_host", None)):
-            if host == "localhost" or _is_address(host):
+            if isinstance(host, str) and (host == "localhost" or _is_address(host)):
                 self._guard.addresses(host.strip("[]"), 0)
 
     def send(self, url: str, message: Message) -> Outcome:
@@ -83,9 +83,9 @@ def _asset() -> Any:
     )
 
 
-def _is_address(host: Any) -> bool:
+def _is_address(host: str) -> bool:
     try:
-        ip_address(str(host).strip("[]"))
+        ip_address(host.strip("[]"))
     except ValueError:
         return False
     return True

@@ -13,6 +13,13 @@ class ChannelRefused(Exception):
     """A channel by which nothing can or may be sent; the text says why, and holds no secret."""
 
 
+class NoChannels(Exception):
+    """This process can send nothing."""
+
+    def __init__(self) -> None:
+        super().__init__("this process can send nothing: ask one that `retour` started")
+
+
 class Outcome(NamedTuple):
     """How sending ended, in words that hold nothing of what the receiver answered."""
 

@@ -14,6 +14,8 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import orjson
+
 from tracker.alerts import Event
 from tracker.notice_texts import days_overdue, link_of, text_of, title_of
 from tracker.recipients import About, Recipient, due, wants
@@ -21,10 +23,13 @@ from tracker.times import iso
 
 if TYPE_CHECKING:
     from tracker.delivery_ports import DeliveryWriter
+    from tracker.ports import Writer
 
 ALERTS_TOPIC = "retour/alerts"
 FIRST_RETRY_MS = 5_000
 RETRY_FACTOR = 4
+LEFT = "left in the outbox"
+TRIAL = "test"  # the rule of which a message says that it only tries
 LONGEST_RETRY_MS = 6 * 3_600_000
 ATTEMPTS_AT_MOST = 12  # in about a day and a half
 
@@ -201,6 +206,11 @@ def message(parts: Sequence[Delivery]) -> Message:
     )
 
 
+def leave(tx: Writer, rule: str, message: Message) -> None:
+    """Leave a message in the outbox, from which a gateway publishes it."""
+    tx.enqueue(topic_of(rule), orjson.dumps({"id": message.id, **message.body}))
+
+
 def topic_of(rule: str) -> str:
     """Where the alerts of a rule are published.
 
@@ -214,7 +224,7 @@ def trial(recipient: str, now: int) -> Message:
     """A message that only tries whether somebody can be told."""
     title, text = "A test", "This is a test: alerts come this way."
     data = {"title": title, "text": text}
-    body = {"type": "test", "timestamp": iso(now), "data": data}
+    body = {"type": TRIAL, "timestamp": iso(now), "data": data}
     return Message(f"{recipient}-test-{now}", title, text, body)
 
 

@@ -6,6 +6,8 @@ which tells in one message what has gathered.
 
 from __future__ import annotations
 
+import secrets
+from base64 import b64decode, b64encode
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Annotated, Literal
@@ -19,12 +21,14 @@ from tracker.places import Name, Value, storable, time_zone
 CRITICAL = "critical"
 TO_MQTT = "mqtt:"
 MASK = "***"
+SIGNING = "whsec_"  # how Standard Webhooks begins a key
 MINUTE_MS = 60_000
 WEBHOOKS = ("https://", "http://")
 
 RecipientId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", examples=["ops"])]
 Zone = Annotated[str, AfterValidator(time_zone), Field(examples=["Europe/Amsterdam"])]
 TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", examples=["22:00"])]
+Url = Annotated[str, Field(min_length=1, max_length=2_048), AfterValidator(storable)]
 Word = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(storable)]
 Words = Annotated[tuple[Word, ...], Field(max_length=1_000)]
 Event = Literal[
@@ -50,6 +54,24 @@ EVENTS: tuple[Event, ...] = (
     "resolved",
     "retracted",
 )
+
+
+def _signing_key(secret: str) -> str:
+    try:
+        key = b64decode(secret.removeprefix(SIGNING), validate=True)
+    except ValueError:
+        key = b""
+    if not secret.startswith(SIGNING) or not 24 <= len(key) <= 64:
+        raise ValueError("a secret is whsec_ and 24 to 64 bytes in base64")
+    return secret
+
+
+Secret = Annotated[str, AfterValidator(_signing_key)]
+
+
+def new_secret() -> Secret:
+    """A new key to sign with."""
+    return SIGNING + b64encode(secrets.token_bytes(32)).decode()
 
 
 class Filters(Value):
@@ -105,22 +127,26 @@ class Quiet(Value):
         return now >= self.since or now < self.until
 
 
-class Recipient(Value):
-    """Somebody, or something, that is told of alerts."""
+class Described(Value):
+    """What is said of a recipient, but for the channel."""
 
-    id: RecipientId = Field(description="Its id.")
-    name: Name = Field(default="", description="What people call it.", examples=["The night shift"])
-    url: str = Field(repr=False, description="The channel.")
-    secret: str | None = Field(
-        default=None, repr=False, description="What webhooks are signed with."
-    )
+    name: Name = Field(default="", description="What people call it.", examples=["Night shift"])
     filters: Filters = Field(default=Filters(), description="Which alerts it is told of.")
     digest: Digest | None = Field(
         default=None, description="What has gathered, in one message; null: each by itself."
     )
     quiet: Quiet | None = Field(default=None, description="When it is not to be disturbed.")
     enabled: bool = Field(default=True, description="Whether it is told anything.", examples=[True])
-    version: int = Field(default=1, description="How often it was changed.")
+
+
+class Recipient(Described):
+    """Somebody, or something, that is told of alerts by the channel `url`. Webhooks are signed
+    with the `secret`. `version` counts the changes."""
+
+    id: RecipientId
+    url: Url = Field(repr=False)
+    secret: Secret | None = Field(default=None, repr=False)
+    version: int = 1
 
     @property
     def gathers(self) -> bool:

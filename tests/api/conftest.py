@@ -18,6 +18,7 @@ from api.backend import Backend
 from api.feed import Feed
 from tracker.access import ApiKey, digest_of
 from tracker.arrange import arrange
+from tracker.delivery_ports import Channels, Outcome
 from tracker.letters import dead_letter
 from tracker.model import (
     Asset,
@@ -33,7 +34,9 @@ from tracker.model import (
     body_of,
     content_digest,
 )
+from tracker.notices import Message as Notes
 from tracker.places import Circle, Reader, Site, Standing, Zone
+from tracker.recipients import Recipient
 from tracker.record import record
 from tracker.registry import bind_device, bind_tag, register_asset, register_device
 from tracker.second_look import Decode
@@ -226,11 +229,39 @@ def decode() -> Decode | None:
     return None
 
 
+class Deaf:
+    """Channels that lead nowhere: what is sent is kept."""
+
+    def __init__(self) -> None:
+        self.sent: list[Notes] = []
+
+    def check(self, url: str) -> None:
+        pass
+
+    def send(self, recipient: Recipient, message: Notes) -> Outcome:
+        self.sent.append(message)
+        return Outcome(True, "HTTP 204")
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def channels() -> Channels | None:
+    """The ways to who is told of alerts."""
+    return Deaf()
+
+
 @pytest.fixture
 def app(
-    any_app: FastAPI, store: SqliteStore, clock: StandingClock, decode: Decode | None
+    any_app: FastAPI,
+    store: SqliteStore,
+    clock: StandingClock,
+    decode: Decode | None,
+    channels: Channels | None,
 ) -> FastAPI:
-    any_app.state.backend = Backend(store, clock, lambda: (), POLICY, decode)
+    backend = Backend(store, clock, lambda: (), POLICY, decode, channels=channels)
+    any_app.state.backend = backend
     any_app.state.feed = Feed(store)
     return any_app
 

@@ -15,6 +15,8 @@ ROUTES = [
     "/v1/devices/d",
     "/v1/dead-letters",
     "/v1/quarantine",
+    "/v1/recipients",
+    "/v1/deliveries",
 ]
 FOR_ADMINS = [("GET", "/v1/audit"), ("GET", "/v1/keys"), ("POST", "/v1/keys")]
 FOR_WRITERS = [

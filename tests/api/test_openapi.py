@@ -25,7 +25,9 @@ from tracker.lease_book import save_lease, save_partner
 from tracker.lease_terms import Lease
 from tracker.leases import Partner
 from tracker.model import Asset, Fix, Read
+from tracker.notices import Delivery, Notice, State
 from tracker.places import Standing
+from tracker.recipients import Recipient
 from tracker.registry import save_asset
 from tracker.stores.sqlite import SqliteStore
 
@@ -34,6 +36,7 @@ ENDLESS = "/v1/stream"  # test_stream.py asks it
 ENTITY_TAGGED = re.compile(r"/v1/(assets|devices|sites|zones|readers|partners|leases)/{\w+}$")
 LINE = {"asset": "pallet-1", "from": "2026-01-02", "due": "2026-02-02"}
 LEASE = {"id": "L1", "customer": "acme", "site": "cust-1", "lines": [LINE]}
+NOTICE = Notice("opened", NOON, "A1 is overdue", "It is.", "/v1/alerts/a", {})
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -71,6 +74,11 @@ def fill(world: Any) -> None:
             save_partner(tx, Partner(partner, sites=("cust-1",)), PROGRAM)
         save_lease(tx, Lease.model_validate(LEASE), Act("me", NOON, NOON))
         tx.add_key(ApiKey("key_3f2a9c0d1e4b", "old", b"digest", ("read",), 0))
+    with world.store.writing() as tx:
+        tx.put_recipient(Recipient(id="ops", url="https://example.com/hook"))
+        for state in (State.SENT, State.PARKED):
+            one = Delivery("ops-17", "ops", "a", 17, state, NOON, NOON, NOTICE)
+            tx.queue_deliveries([one._replace(id="ops-16") if state == State.SENT else one])
     for n in range(3):
         world.tell("trk-1", 2 * n, (NOON - n, Fix(51.92, 4.48)))
         world.tell("rdr-1", n, (NOON - n, Read("tag:E280")))
