@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -140,7 +141,8 @@ def recipients_test(id: Id, as_json: AsJson = False) -> None:
             leave(tx, TRIAL, message)
         outcome = Outcome(True, LEFT)
     else:
-        outcome = settings.channels(clock).send(recipient, message)
+        with closing(settings.channels(clock)) as channels:
+            outcome = channels.send(recipient, message)
     show({"id": message.id, "ok": outcome.ok, "told": outcome.told}, as_json)
     if not outcome.ok:
         raise typer.Exit(1)

@@ -1,7 +1,7 @@
 """Mosquitto with the configuration that is shipped."""
 
 import subprocess
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import paho.mqtt.client as paho
@@ -10,6 +10,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from gateway.mosquitto import Mosquitto
 from tests.system.conftest import WITHIN_S, FieldDevice, running_world, wait_for
+from tracker.notices import leave, trial
 
 SHIPPED = Path(__file__).parents[2] / "deploy" / "mosquitto"
 PASSWORD = "not-for-use"
@@ -20,10 +21,11 @@ def world(mosquitto_installed, tmp_path):
     """A world around it: the same lines, with this test's folder, port and passwords."""
     lines = (SHIPPED / "retour.conf").read_text().replace("/etc/mosquitto", str(tmp_path))
     kept = [line for line in lines.splitlines() if line and not line.startswith(("#", "listener"))]
-    (tmp_path / "retour.acl").write_text((SHIPPED / "retour.acl").read_text())
+    rules = (SHIPPED / "retour.acl").read_text().replace("#user", "user").replace("#topic", "topic")
+    (tmp_path / "retour.acl").write_text(rules)
     passwords = tmp_path / "retour.passwd"
     passwords.touch(0o600)
-    for user in ("retour-gateway", "trk-1", "trk-2"):
+    for user in ("retour-gateway", "trk-1", "trk-2", "night-shift"):
         subprocess.run(["mosquitto_passwd", "-b", passwords, user, PASSWORD], check=True)
     broker = Mosquitto(tmp_path, kept, plain=True)
     with broker, running_world(tmp_path, broker, "5") as one:
@@ -78,6 +80,24 @@ def test_23_each_device_speaks_for_itself_alone(world):
 def test_who_nobody_knows_does_not_come_in(world, login):
     with connected(world, **login) as (_, refused):
         assert refused == [True]
+
+
+def test_alerts_reach_those_who_may_hear_them_alone(world):
+    world.ready_gateway()
+    heard, subscribed = {"night-shift": [], "trk-1": []}, []
+    with ExitStack() as stack:
+        for name, got in heard.items():
+            login = {"username": name, "password": PASSWORD}
+            client, _ = stack.enter_context(connected(world, **login))
+            client.on_message = lambda _c, _u, message, got=got: got.append(message.topic)
+            client.on_subscribe = lambda *_: subscribed.append(True)
+            client.subscribe("retour/alerts/+", 1)
+        world.wait_for(lambda: len(subscribed) == 2, "both listen")
+        with world.store.writing() as tx:
+            for n in range(3):
+                leave(tx, "overdue", trial("ops", n))
+        world.wait_for(lambda: len(heard["night-shift"]) == 3, "the alerts come")
+    assert heard == {"night-shift": ["retour/alerts/overdue"] * 3, "trk-1": []}
 
 
 def test_what_is_queued_for_an_absent_gateway_survives_a_restart(world):
