@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from commands.bench_deliveries import bench_deliveries
 from commands.bench_filter import bench_filter
 from commands.bench_fuzz import bench_fuzz
 from commands.bench_gateways import bench_gateways
@@ -111,6 +112,22 @@ def bench_sweep_command(
     with progress_bar("assets") as progress:
         figures = bench_sweep(assets, progress)
     show(figures, as_json)
+
+
+@group.command("deliveries")
+def bench_deliveries_command(
+    deliveries: Annotated[int, typer.Option(min=1, help="Webhooks to be sent.")] = 20_000,
+    store: Annotated[Kind, typer.Option(help="Of database.")] = Kind.SQLITE,
+    as_json: AsJson = False,
+) -> None:
+    """Deliver alerts to a receiver by webhooks, while another one is slow.
+
+    Example: retour bench deliveries --deliveries 5000 --json
+    """
+    configure_log("error")
+    calm_the_collector()
+    with databases(store) as open_database:
+        show(bench_deliveries(open_database, deliveries), as_json)
 
 
 @contextmanager
