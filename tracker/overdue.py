@@ -16,21 +16,22 @@ from tracker.process import LOST
 
 WITH_CUSTOMER = ("in_use", "return_requested")
 OUT = ("outbound", *WITH_CUSTOMER, "return_transit")
-BACK = (
-    "received",
-    "inspection",
-    "repair",
-    "refurbish",
-    "remanufacture",
-    "dismantle",
-    "recycle",
-    "dispose",
-    "ready",
-)
+SCANNED = "~scan"  # a receipt: after every stage of the same moment
 LIKELY = 0.5  # that it is still with the customer; "probably not back" gave five times the false
 IS_LOST = 0.9
 IS_BACK = 0.9
 TRANSIT_MS = 24 * HOUR_MS  # beyond the expected arrival before anybody is troubled
+TURNS_MS = HOUR_MS  # whoever goes out again so soon was read astray at the dock, and not back
+
+
+def at_home(stage: str) -> bool:
+    """Whether whoever enters a stage after having been out is back: whatever its process calls
+    the stages at its depots.
+
+    >>> at_home("received"), at_home("checkin"), at_home("in_use"), at_home("lost")
+    (True, True, False, False)
+    """
+    return stage not in OUT and stage != LOST
 
 
 class Kind(StrEnum):
@@ -76,8 +77,9 @@ class Return(NamedTuple):
 
 def back(line: Line, entered: Iterable[Entered], received: Iterable[int] = ()) -> Return | None:
     """When a line's asset was back, if it is: the first depot stage entered, or scan of a receipt,
-    after it was out on this line. What it was already when the line began does not count; nor does
-    `ready` after nothing but `outbound`: then it had only seemed to leave.
+    after it was out on this line. What it was already when the line began does not count, nor
+    does a stage that it goes out from again within TURNS_MS, nor `ready` after nothing but
+    `outbound`: then it had only seemed to leave.
 
     >>> from datetime import date
     >>> line = Line("L1", "1", "A1", None, date(2026, 1, 1), date(2026, 1, 9), 10, 90)
@@ -85,19 +87,24 @@ def back(line: Line, entered: Iterable[Entered], received: Iterable[int] = ()) -
     Return(at=80, scanned=False)
     >>> back(line, [Entered("ready", 5), Entered("inspection", 12)]) is None
     True
+    >>> back(line, [Entered("in_use", 20), Entered("ready", 22), Entered("outbound", 30)]) is None
+    True
     """
-    scans = [*received]
     events = [(one.at, one.stage) for one in entered if one.stage is not None]
-    events += [(at, BACK[0]) for at in scans]
-    last = None
+    events += [(at, SCANNED) for at in received]
+    last, came = None, None
     for at, stage in sorted(events):
         if stage in OUT:
-            last = max(last or stage, stage, key=OUT.index)
+            if came is not None and at >= came.at + TURNS_MS:
+                return came
+            last, came = max(last or stage, stage, key=OUT.index), None
         elif at < line.start_at:
             last = None
-        elif stage in BACK and last is not None and (last, stage) != ("outbound", "ready"):
-            return Return(at, any(scan >= at for scan in scans))
-    return None
+        elif last is not None and stage == SCANNED:
+            return Return(came.at if came is not None else at, True)
+        elif last is not None and at_home(stage) and (last, stage) != ("outbound", "ready"):
+            came = came or Return(at, False)
+    return came
 
 
 class Found(NamedTuple):
