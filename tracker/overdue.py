@@ -87,7 +87,11 @@ def back(line: Line, entered: Iterable[Entered], received: Iterable[int] = ()) -
     Return(at=80, scanned=False)
     >>> back(line, [Entered("ready", 5), Entered("inspection", 12)]) is None
     True
+<<<<<<< HEAD
     >>> back(line, [Entered("in_use", 20), Entered("ready", 22), Entered("outbound", 30)]) is None
+=======
+    >>> back(line, [Entered("outbound", 20), Entered("ready", 22), Entered("outbound", 30)]) is None
+>>>>>>> 934a6e3 (Forecasts look by the hour for ten days, then by six; documented)
     True
     """
     events = [(one.at, one.stage) for one in entered if one.stage is not None]

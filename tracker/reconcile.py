@@ -23,7 +23,7 @@ from tracker.alerts import (
     step,
 )
 from tracker.leases import HOUR_MS, Lease, Line
-from tracker.overdue import BACK, IS_BACK, LIKELY, Found, Glance, Kind, Return, back, found
+from tracker.overdue import IS_BACK, LIKELY, Found, Glance, Kind, Return, at_home, back, found
 from tracker.overdue import with_customer as still_there
 from tracker.rule_kinds import LineRule
 from tracker.rules import Rules, policy_of
@@ -178,7 +178,7 @@ class _Run:
 
     def _came(self, alert: Alert, came: Return, deadline: int) -> Step:
         """What becomes of it when the asset is back."""
-        now, p = self._glance.now, sum(self._glance.p.get(stage, 0.0) for stage in BACK)
+        now, p = self._glance.now, sum(p for stage, p in self._glance.p.items() if at_home(stage))
         if came.scanned or p >= IS_BACK:
             if came.at <= deadline:
                 return ended(alert, State.RETRACTED, "was_on_time", now)

@@ -18,9 +18,11 @@ from tracker.fold import Belief
 from tracker.inference import Setting
 from tracker.leases import Lease, Line, Partner
 from tracker.model import Fact
+from tracker.notices import queue
 from tracker.overdue import Entered, Glance, back
 from tracker.ports import Reader, Writer
 from tracker.present import Present, known
+from tracker.recipients import About
 from tracker.reconcile import Assessed, Governed, Paper, assess, governed
 from tracker.refold import ALWAYS
 from tracker.rules import Rules
@@ -64,12 +66,31 @@ def look(tx: Writer, assets: Iterable[str], now: int, rules: InForce) -> list[Ev
         found[asset] = _both(of_lines, watch(asset, seen, last, since, rules.assets), seen)
     tx.save_alerts([alert for one in found.values() for alert in one.alerts])
     events = [event for one in found.values() for event in one.events]
-    tx.add_alert_events(events, now)
+    numbers = tx.add_alert_events(events, now)
+    about = {one.alert.id: _about(one.alert, settings, beliefs, leases) for one in events}
+    queue(tx, list(zip(numbers, events, strict=True)), about, now)
     tx.set_held({asset: one.held for asset, one in found.items()})
     behind = {asset: one.behind for asset, one in presents.items()}
     times = {a: _timer(one.next_at, behind.get(a, 0), now) for a, one in found.items()}
     tx.set_timers({**dict.fromkeys(wanted), **times})
     return events
+
+
+def _about(
+    alert: Alert,
+    settings: Mapping[str, Setting],
+    beliefs: Mapping[str, Belief],
+    leases: Mapping[str, Lease],
+) -> About:
+    """What more there is to tell whoever hears of an alert."""
+    setting, belief = settings[alert.asset], beliefs.get(alert.asset)
+    site = belief.whereabouts.site if belief is not None else None
+    lease = leases.get(alert.lease or "")
+    return About(
+        class_=setting.case.asset.class_,
+        site=site,
+        partner=lease.customer if lease is not None else None,
+    )
 
 
 def _timer(next_at: int | None, behind: int, now: int) -> int | None:

@@ -395,3 +395,32 @@ def test_only_the_filter_tells_probabilities(run, folder):
     assert status == 1
     assert "--posteriors and --alerts are the filter's" in complaints
     assert not (path / "out").exists()
+
+
+def test_it_is_judged_which_lines_are_foretold_to_be_late(run, tmp_path):
+    """Tools that are lent for days: the same figures twice, over all lines and those under way."""
+    scenario = tmp_path / "short.yaml"
+    scenario.write_text(
+        "name: Lent for days\ndays: 14\nassets: {count: 4, class: tool, id: tool}\n"
+        "depots: [{id: depot, at: [4.48, 51.92]}]\ncustomers: [{id: cust, at: [4.3, 51.8]}]\n"
+        "stages: {ready: {mean_h: 12}, in_use: {mean_h: 30}, return_requested: {mean_h: 6}}\n"
+        "leases: {share: 1, slack_days: 1}\n"
+    )
+    assert run("simulate", scenario, "--out", tmp_path / "world")[0] == 0
+    given = ("evaluate", "--forecast", "--pool", tmp_path / "world")
+    figures = [json.loads(run(*given)[1]) for _ in range(2)]
+    for one in figures:
+        del one["seconds"]
+    assert figures[0] == figures[1]
+    found = figures[0]["2 days before"]
+    assert found == figures[0]["worlds"][str(tmp_path / "world")]["2 days before"]
+    assert 0 < found["under_way"]["lines"] <= found["lines"]
+    assert 0.0 <= found["ece"] <= 1.0
+    assert sum(row["lines"] for row in found["bins"]) == found["lines"]
+    assert figures[0]["7 days before"]["lines"] == 0  # none lasts so long
+
+
+def test_forecasts_are_judged_alone(run, folder):
+    status, _, complaints = run("evaluate", *words(folder("w")), "--forecast", "--method", "rule")
+    assert status == 1
+    assert "--forecast goes with --process alone" in complaints
