@@ -34,6 +34,7 @@ INDEX = {
     "timeline": Entry(ASK, "stages:timeline", "Tell how an asset came to where it is."),
     "overdue": Entry(ASK, "alerts:overdue", "List what should be back and is not."),
     "alerts": Entry(ASK, "alerts:alerts", "List what needs attention."),
+    "forecast": Entry(ASK, "forecast:forecast", "Tell which lease lines may come back late."),
     "devices": Entry(ASK, "devices:device_list", "List the devices, and which are silent."),
     "leases": Entry(ASK, "leases:group", "Leases: who has what until when, and what came back."),
     "report": Entry(ASK, "report:group", "Answers to keep, as pages."),
@@ -81,9 +82,9 @@ def known_errors() -> tuple[type[Exception], ...]:
     from gateway.broker_url import BadBrokerUrl
     from gateway.passwords import NoUserName
     from gateway.session import BrokerRefused
-    from tracker.lease_lines import UnknownLine
     from tracker.delivery_ports import ChannelRefused
     from tracker.enlist import NotParked, UnknownDelivery, UnknownRecipient
+    from tracker.lease_lines import UnknownLine
     from tracker.ports import SeriesUnavailable, StoreRefused, StoreUnavailable
     from tracker.queries import BeforeLog, NotLocated, UnknownLease, UnknownPlace
     from tracker.registry import BeforeEdge, Conflict, Unregistered

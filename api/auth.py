@@ -12,6 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.backend import Backend, TheBackend
+from api.taught import Taught
 from tracker.access import ApiKey, digest_of
 from tracker.audit import Act
 from tracker.delivery_ports import Channels, NoChannels
@@ -110,6 +111,11 @@ class Caller:
     def policy(self) -> StampPolicy:
         """Which stamps to believe of what is recorded again."""
         return self._backend.policy
+
+    @property
+    def taught(self) -> Taught:
+        """What lease lines have taught."""
+        return self._backend.taught
 
     def _by(self, reader: Reader) -> str:
         key = reader.api_key(digest_of(self._secret))

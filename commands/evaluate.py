@@ -23,6 +23,7 @@ from commands.evaluate_files import (
     read_truth,
     read_world_file,
 )
+from commands.evaluate_forecast import ForecastTrial, judged_lines
 from commands.evaluate_methods import RULES, RuleTrial, SmootherTrial
 from commands.evaluate_trial import FilterTrial, Trial
 from commands.show import UserError, progress_bar, show
@@ -69,6 +70,9 @@ def evaluate(
     alerts: Annotated[
         Path | None, typer.Option(help="Write what became of alerts.", show_default=False)
     ] = None,
+    forecast: Annotated[
+        bool, typer.Option("--forecast", help="Judge which lease lines are foretold to be late.")
+    ] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Worlds judged at a time.")] = 1,
 ) -> None:
     """Judge what is told of stages, and how surely, against the truth, and print figures.
@@ -82,6 +86,11 @@ def evaluate(
     if method != Method.FILTER and (posteriors or alerts):
         raise UserError("--posteriors and --alerts are the filter's: others tell stages alone")
     model = read_process_file(process) if process else None
+    if forecast:
+        if timeline or posteriors or method != Method.FILTER or jobs > 1:
+            raise UserError("--forecast goes with --process alone: it judges leases, not stages")
+        show(_forecasts(given, model) | _took(began), as_json=True)
+        return
     with ExitStack() as stack:
         told = stack.enter_context(timeline.open("wb")) if timeline else None
         believed = stack.enter_context(posteriors.open("wb")) if posteriors else None
@@ -93,11 +102,26 @@ def evaluate(
         else:
             judged = _one_by_one(trials, given, model, progress)
     found = _pooled(judged)
-    found["seconds"] = round(time.monotonic() - began, 2)
+    found |= _took(began)
     if pool:
         names = [str(one.files.world.parent) for one in given]
         found["worlds"] = dict(zip(names, map(Judged.figures, judged), strict=True))
     show(found, as_json=True)
+
+
+def _took(began: float) -> dict[str, float]:
+    return {"seconds": round(time.monotonic() - began, 2)}
+
+
+def _forecasts(given: Sequence[Given], process: Process | None) -> dict[str, Any]:
+    """How well it was foretold which lines of some worlds come back late."""
+    trials = [ForecastTrial(one.truth) for one in given]
+    with progress_bar("Judging") as progress:
+        _run_all(trials, given, process, progress)
+    found = judged_lines([trial.foretold for trial in trials])
+    names = (str(one.files.world.parent) for one in given)
+    each = (judged_lines([trial.foretold]) for trial in trials)
+    return found | {"worlds": dict(zip(names, each, strict=True))}
 
 
 class Files(NamedTuple):
@@ -176,11 +200,17 @@ class Judged(NamedTuple):
 def _one_by_one(
     trials: Sequence[Trial], given: Sequence[Given], process: Process | None, progress: Progress
 ) -> list[Judged]:
+    _run_all(trials, given, process, progress)
+    return [Judged.of(trial) for trial in trials]
+
+
+def _run_all(
+    trials: Sequence[Trial], given: Sequence[Given], process: Process | None, progress: Progress
+) -> None:
     sizes = [one.size for one in given]
     for n, (trial, one) in enumerate(zip(trials, given, strict=True)):
         for read in run(trial, one.files.world, one.files.messages, process):
             progress(sum(sizes[:n]) + read, sum(sizes))
-    return [Judged.of(trial) for trial in trials]
 
 
 def _side_by_side(

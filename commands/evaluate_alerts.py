@@ -11,11 +11,12 @@ import orjson
 from tracker.alerts import Alert, Event, Subject
 from tracker.leases import GRACE_H, Lease, Line, Partner, ends_at, starts_at, time_zone
 from tracker.overdue import Entered, Glance, back
+from tracker.past import entered_of, received_of
 from tracker.ports import Reader
 from tracker.present import Present
 from tracker.reconcile import Paper, assess, governed
 from tracker.rules import shipped
-from tracker.watching import entered_of, owners_of, received_of
+from tracker.watching import owners_of
 from tracker.world import World
 
 STATES = {"opened": "open", "reopened": "open", "resolved": "resolved", "retracted": "retracted"}

@@ -10,10 +10,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from tracker.leases import Line
-from tracker.overdue import BACK, OUT, Entered, Return, back
+from tracker.overdue import OUT, Entered, Return, back
+from tracker.past import entered_of, received_of
 from tracker.ports import Reader
-
-EVERY = 2**31 - 1  # rows
 
 
 class Past(NamedTuple):
@@ -30,10 +29,8 @@ class Past(NamedTuple):
 
 def past_of(reader: Reader, asset: str) -> Past:
     """What was observed and stated of an asset."""
-    entered = tuple(Entered(one.stage, one.at) for one in reader.transitions(asset))
-    facts = reader.facts(asset, None, EVERY)
-    received = [fact.at for fact in facts if getattr(fact.what, "kind", None) == BACK[0]]
-    return Past(entered, tuple(received))
+    told = reader.presents([asset]).get(asset)
+    return Past(entered_of(reader, asset, told), received_of(reader, asset))
 
 
 def came_back(reader: Reader, line: Line) -> Return | None:

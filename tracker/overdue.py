@@ -34,11 +34,7 @@ def at_home(stage: str) -> bool:
     return stage not in OUT and stage != LOST
 
 
-<<<<<<< HEAD
 class Kind(StrEnum):
-=======
-class Rule(StrEnum):
->>>>>>> 3e0e215 (Back is whatever stage is neither out nor lost: processes call their depots' stages as they like)
     """What may be found of a line."""
 
     OVERDUE = "overdue"
@@ -91,11 +87,7 @@ def back(line: Line, entered: Iterable[Entered], received: Iterable[int] = ()) -
     Return(at=80, scanned=False)
     >>> back(line, [Entered("ready", 5), Entered("inspection", 12)]) is None
     True
-<<<<<<< HEAD
     >>> back(line, [Entered("in_use", 20), Entered("ready", 22), Entered("outbound", 30)]) is None
-=======
-    >>> back(line, [Entered("outbound", 20), Entered("ready", 22), Entered("outbound", 30)]) is None
->>>>>>> 934a6e3 (Forecasts look by the hour for ten days, then by six; documented)
     True
     """
     events = [(one.at, one.stage) for one in entered if one.stage is not None]
@@ -107,19 +99,11 @@ def back(line: Line, entered: Iterable[Entered], received: Iterable[int] = ()) -
                 return came
             last, came = max(last or stage, stage, key=OUT.index), None
         elif at < line.start_at:
-<<<<<<< HEAD
             last = None
         elif last is not None and stage == SCANNED:
             return Return(came.at if came is not None else at, True)
         elif last is not None and at_home(stage) and (last, stage) != ("outbound", "ready"):
             came = came or Return(at, False)
-=======
-            out = False
-        elif out and at_home(stage):
-            if scanned:
-                return came or Return(at, scanned)
-            came = came or Return(at, scanned)
->>>>>>> 3e0e215 (Back is whatever stage is neither out nor lost: processes call their depots' stages as they like)
     return came
 
 

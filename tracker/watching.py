@@ -17,21 +17,18 @@ from tracker.conditions import AssetLook
 from tracker.fold import Belief
 from tracker.inference import Setting
 from tracker.leases import Lease, Line, Partner
-from tracker.model import Fact
 from tracker.notices import queue
-from tracker.overdue import Entered, Glance, back
+from tracker.overdue import Glance, back
+from tracker.past import entered_of, received_of
 from tracker.ports import Reader, Writer
 from tracker.present import Present, known
 from tracker.recipients import About
 from tracker.reconcile import Assessed, Governed, Paper, assess, governed
-from tracker.refold import ALWAYS
 from tracker.rules import Rules
 from tracker.sight import sight
 from tracker.stage import predicted
 
-RECEIVED = "received"
 SOONEST_MS = 1_000
-FACTS_AT_ONCE = 1_000
 
 
 class InForce(NamedTuple):
@@ -87,7 +84,7 @@ def _about(
     site = belief.whereabouts.site if belief is not None else None
     lease = leases.get(alert.lease or "")
     return About(
-        class_=setting.case.asset.class_,
+        asset_class=setting.case.asset.class_,
         site=site,
         partner=lease.customer if lease is not None else None,
     )
@@ -125,25 +122,6 @@ def last_episodes(alerts: Sequence[Alert]) -> dict[Subject, Alert]:
 def owners_of(partners: Mapping[str, Partner]) -> dict[str, str]:
     """The sites of partners, and whose they are."""
     return {site: one.id for one in partners.values() for site in one.sites}
-
-
-def entered_of(reader: Reader, asset: str, told: Present | None) -> tuple[Entered, ...]:
-    """The stages that an asset entered, in order, the one it was first told to be in included,
-    and what time alone tells of it."""
-    changes = reader.entered([asset]).get(asset, [])
-    first = changes[0][0] if changes else told.path.stage if told is not None else None
-    entered = [Entered(first, ALWAYS), *(Entered(stage, at) for _, stage, at in changes)]
-    if told is not None and told.told.stage != told.path.stage:
-        entered.append(Entered(told.told.stage, told.told.since))
-    return tuple(entered)
-
-
-def received_of(reader: Reader, asset: str) -> tuple[int, ...]:
-    """When somebody scanned an asset as received (event times)."""
-    facts = reader.facts(asset, None, FACTS_AT_ONCE)
-    return tuple(
-        row.at for row in facts if isinstance(row.what, Fact) and row.what.kind == RECEIVED
-    )
 
 
 def _glance(

@@ -327,4 +327,4 @@ class TestFacts:
     def test_what_closes_nothing_is_still_a_fact(self, book):
         facts(book, ("A1", "lease_ended", 3), act=at(4))
         assert book.count("log") == 1
-        assert book.ask(lambda tx: tx.timers_of(["A1"])) == {}
+        assert book.ask(lambda tx: tx.timers_of(["A1"])) == {"A1": NOON + 4 * DAY}

@@ -46,7 +46,8 @@ class World:
         (OUT, (), None),
         ((*OUT, Entered("received", DUE)), (), DUE),
         ((*OUT, Entered(None, DUE - 9), Entered("inspection", DUE)), (), DUE),
-        ((*OUT, Entered("received", DUE), Entered("in_use", DUE + 5)), (), DUE),
+        ((*OUT, Entered("received", DUE), Entered("in_use", DUE + DAY)), (), DUE),
+        ((*OUT, Entered("received", DUE), Entered("outbound", DUE + 5)), (), None),
         (OUT, (DUE,), DUE),
         ((Entered("received", START + 5),), (), None),  # it was not out on this line
         ((Entered("in_use", START - 5), Entered("ready", START + 5)), (), START + 5),

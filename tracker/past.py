@@ -1,0 +1,31 @@
+"""What has been told of an asset and stated about it, as far as leases ask for it."""
+
+from __future__ import annotations
+
+from tracker.model import Fact
+from tracker.overdue import Entered
+from tracker.ports import Reader
+from tracker.present import Present
+from tracker.refold import ALWAYS
+
+RECEIVED = "received"
+EVERY = 2**31 - 1  # rows
+
+
+def entered_of(reader: Reader, asset: str, told: Present | None) -> tuple[Entered, ...]:
+    """The stages that an asset entered, in order, the one it was first told to be in included,
+    and what time alone tells of it."""
+    changes = reader.entered([asset]).get(asset, [])
+    first = changes[0][0] if changes else told.path.stage if told is not None else None
+    entered = [Entered(first, ALWAYS), *(Entered(stage, at) for _, stage, at in changes)]
+    if told is not None and told.told.stage != told.path.stage:
+        entered.append(Entered(told.told.stage, told.told.since))
+    return tuple(entered)
+
+
+def received_of(reader: Reader, asset: str) -> tuple[int, ...]:
+    """When somebody scanned an asset as received (event times)."""
+    facts = reader.facts(asset, None, EVERY)
+    return tuple(
+        row.at for row in facts if isinstance(row.what, Fact) and row.what.kind == RECEIVED
+    )
