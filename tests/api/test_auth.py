@@ -17,6 +17,9 @@ ROUTES = [
     "/v1/quarantine",
     "/v1/recipients",
     "/v1/deliveries",
+    "/v1/partners",
+    "/v1/leases",
+    "/v1/leases.ics",
 ]
 FOR_ADMINS = [("GET", "/v1/audit"), ("GET", "/v1/keys"), ("POST", "/v1/keys")]
 FOR_WRITERS = [
