@@ -10,6 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import tracker
+from tracker.geofence import looks_swapped
 from tracker.lease_terms import Ending, Lease, LeaseLine, Partner
 from tracker.places import WEEK, Circle, Polygon, Reader, Site, Standing, Zone
 from tracker.world import (
@@ -531,8 +532,12 @@ def worlds(draw):
     zones = draw(ids("z")) if sites else []
     assets, partners = draw(ids("a")), draw(ids("p"))
     leases = draw(ids("l")) if sites and assets and partners else []
+    described = [timed(site(id)) for id in sites]
+    fences = [one.value.geofence for one in described if one.value.geofence is not None]
+    for n, fence in enumerate(fences):
+        assume(not looks_swapped(fence, fences[:n] + fences[n + 1 :]))
     return World(
-        sites=[timed(site(id)) for id in sites],
+        sites=described,
         zones=[
             timed(
                 Zone(
