@@ -1,6 +1,8 @@
 """How well it was foretold which lines come back late: figures of forecasts against the truth.
 
-The expected calibration error is over ten equal bins of the probability; the AUC is the share of
+The expected calibration error is over ten equal bins of the probability. Few lines err by chance,
+however right their probabilities are: a bin's error is then nearly normal, of the variance that its
+probabilities tell, and on average sqrt(2 / pi) deviations. The AUC is the share of
 pairs, of a line that was late and one that was not, in which the late one was told to be likelier
 (ties count half): .5 for whoever guesses the base rate. See Hanley and McNeil (1982).
 """
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from math import pi, sqrt
 from typing import Any, NamedTuple
 
 from tracker.judging import BINS
@@ -54,11 +57,16 @@ def _figures(lines: Sequence[Foretold]) -> dict[str, Any]:
         "late": rate,
         "foretold": sum(one.p for one in lines) / every,
         "ece": sum(row["lines"] * abs(row["foretold"] - row["late"]) for row in table) / every,
+        "ece_by_chance": sum(map(_by_chance, bins)) / every,
         "auc": _auc(lines),
         "brier": sum((one.p - one.late) ** 2 for one in lines) / every,
         "brier_of_base_rate": rate * (1 - rate),
         "bins": table,
     }
+
+
+def _by_chance(some: Sequence[Foretold]) -> float:
+    return sqrt(2 / pi * sum(one.p * (1 - one.p) for one in some))
 
 
 def _bin(p: float) -> int:

@@ -1,5 +1,7 @@
 """Figures of forecasts: against what they are by definition."""
 
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,6 +37,16 @@ def test_a_guess_of_the_base_rate_orders_nothing_and_is_calibrated():
     found = figures(3 * [Foretold(0.25, False)] + [Foretold(0.25, True)])
     assert (found["auc"], found["ece"]) == (0.5, 0.0)
     assert found["brier"] == found["brier_of_base_rate"] == 0.1875
+
+
+def test_lines_that_are_foretold_rightly_err_as_much_as_chance_has_it():
+    chance = Random(1)
+    found = []
+    for _ in range(200):
+        likely = [chance.random() for _ in range(100)]
+        found.append(figures([Foretold(p, chance.random() < p) for p in likely]))
+    mean = sum(one["ece"] for one in found) / 200
+    assert sum(one["ece_by_chance"] for one in found) / 200 == pytest.approx(mean, rel=0.1)
 
 
 def test_lines_that_were_known_to_be_back_are_told_apart():
