@@ -8,8 +8,9 @@ from typing import BinaryIO
 
 import orjson
 
+from commands.evaluate_leases import leases_of
 from tracker.alerts import Alert, Event, Subject
-from tracker.leases import GRACE_H, Lease, Line, Partner, ends_at, starts_at, time_zone
+from tracker.leases import Lease, Line, Partner
 from tracker.overdue import Entered, Glance, back
 from tracker.past import entered_of, received_of
 from tracker.ports import Reader
@@ -33,7 +34,8 @@ class Watch:
         self._lines = defaultdict[str, list[tuple[Lease, Line]]](list)
         for lease in leases_of(world):
             for line in lease.lines:
-                self._lines[line.asset or ""].append((lease, line))
+                if line.asset is not None:
+                    self._lines[line.asset].append((lease, line))
         partners = {one.id: Partner(one.id, sites=tuple(one.sites)) for one in world.partners}
         self._owners = owners_of(partners)
         self._alerts = defaultdict[str, dict[Subject, Alert]](dict)
@@ -104,27 +106,3 @@ class Watch:
                 line = {"asset": alert.asset, "lease": alert.lease, "rule": alert.rule}
                 text = orjson.dumps(line | {"state": state, "at": at}) + b"\n"
                 self._unwritten.append((at, len(self._unwritten), text))
-
-
-def leases_of(world: World) -> list[Lease]:
-    """The leases of a world."""
-    zones = {site.value.id: site.value.timezone for site in world.sites}
-    depots = [site.value.timezone for site in world.sites if site.value.kind == "depot"]
-    leases = []
-    for one in world.leases:
-        zone = time_zone(one.timezone, zones.get(one.site), depots)
-        lines = tuple(
-            Line(
-                one.id,
-                str(n),
-                line.asset,
-                None,
-                line.start,
-                line.due,
-                starts_at(line.start, zone),
-                ends_at(line.due, zone),
-            )
-            for n, line in enumerate(one.lines, 1)
-        )
-        leases.append(Lease(one.id, one.customer, (one.site,), zone, None, GRACE_H, lines=lines))
-    return leases

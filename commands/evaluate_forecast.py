@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from commands.evaluate_files import Line as Said
+from commands.evaluate_leases import leases_of
 from commands.evaluate_trial import Trial
 from tracker.evidence import NEVER
 from tracker.facts import BadFact, FactConflict, state
 from tracker.foretold import Foretold, figures
 from tracker.judging import Span
 from tracker.late_lines import late_lines, learn
-from tracker.leases import HOUR_MS, Lease, Line, ends_at, starts_at
+from tracker.leases import HOUR_MS, Lease, Line
 from tracker.model import Message
 from tracker.overdue import WITH_CUSTOMER, at_home
 from tracker.ports import Writer
@@ -42,7 +43,7 @@ class ForecastTrial(Trial):
 
     def arrange(self, tx: Writer, world: World, process: Process | None) -> None:
         super().arrange(tx, world, process)
-        for lease in _leases(world):
+        for lease in leases_of(world):
             tx.put_lease(lease)
             known = (line for line in lease.lines if line.due_at + lease.grace_ms <= self._end)
             self._lines += ((lease, line) for line in known if line.asset in self.truth)
@@ -100,27 +101,6 @@ def judged_lines(trials: Sequence[Mapping[int, Sequence[Foretold]]]) -> dict[str
         f"{days} days before": figures([one for trial in trials for one in trial.get(days, ())])
         for days in LEADS_D
     }
-
-
-def _leases(world: World) -> Iterator[Lease]:
-    """The leases of a world file."""
-    zones = {site.value.id: site.value.timezone for site in world.sites}
-    for given in world.leases:
-        zone = given.timezone or zones.get(given.site) or "UTC"
-        lines = tuple(
-            Line(
-                given.id,
-                str(n),
-                line.asset,
-                None,
-                line.start,
-                line.due,
-                starts_at(line.start, zone),
-                ends_at(line.due, zone),
-            )
-            for n, line in enumerate(given.lines, 1)
-        )
-        yield Lease(given.id, given.customer, (given.site,), zone, lines=lines)
 
 
 def _came(spans: Sequence[Span], line: Line) -> int:
