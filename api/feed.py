@@ -22,6 +22,7 @@ import orjson
 from api.cursors import BadCursor
 from api.problems import TooManyStreams
 from api.times import iso
+from tracker.alert_news import ALERT as NEWS_OF_ALERTS
 from tracker.fold import Belief
 from tracker.news import RELOCATED, STAGE_CHANGED, STAGE_CORRECTED
 from tracker.ports import Line, Reader, Store
@@ -32,6 +33,7 @@ Row = tuple[int, bytes, str, int]
 """Of the log: its number, key, subject and event time."""
 
 LOCATION, VISIT, STAGE, CORRECTION = "location", "visit", "stage", "correction"
+ALERT = "alert"
 STAGES = (STAGE_CHANGED, STAGE_CORRECTED)
 UNTOLD = ("key", "why", "chain", "class")  # of a journal line: what one who listens has no use for
 ROWS = 10_000  # of the log on a page, as long as no more than so many
@@ -174,15 +176,17 @@ def _location(belief: Belief, id: Position) -> Event:
 
 
 def _written(reader: Reader, lines: Sequence[Line], log: int) -> Iterator[Event]:
-    """What lines of the journal say of visits and stages, and corrections of first places."""
-    staged = {line.entry.asset for line in lines if line.entry.kind in STAGES}
+    """What lines of the journal say of visits, stages and alerts, and corrections of first
+    places."""
+    staged = {line.entry.asset for line in lines if _is_where_it_stays(line)}
     presents = reader.presents(staged) if staged else {}
     for line in lines:
         entry = line.entry
-        if entry.kind in STAGES:
+        if _is_where_it_stays(line):
             present = presents.get(entry.asset)
             here = (present.site if present is not None else None,)
-            yield Event(Position(log, line.number), STAGE, entry.asset, here, _said(line))
+            name = STAGE if entry.kind in STAGES else ALERT
+            yield Event(Position(log, line.number), name, entry.asset, here, _said(line))
             continue
         if not entry.kind.startswith("visit.") and entry.kind != RELOCATED:
             continue
@@ -190,6 +194,11 @@ def _written(reader: Reader, lines: Sequence[Line], log: int) -> Iterator[Event]
         sites = (entry.body.get("site"), _former_site(reader, entry.supersedes))
         id = Position(log, line.number)
         yield Event(id, name, entry.asset, sites, _said(line))
+
+
+def _is_where_it_stays(line: Line) -> bool:
+    """Whether a line concerns the site where its asset stays."""
+    return line.entry.kind in STAGES or line.entry.kind.startswith(NEWS_OF_ALERTS)
 
 
 def _former_site(reader: Reader, line: int | None) -> str | None:

@@ -92,7 +92,7 @@ def stream(
         str | None, Query(description="Only what concerns this site.", examples=["depot-1"])
     ] = None,
     event: Annotated[
-        list[Literal["location", "visit", "stage", "correction"]],
+        list[Literal["location", "visit", "stage", "alert", "correction"]],
         Query(description="Only events of this sort; may come again.", examples=[["visit"]]),
     ] = [],  # noqa: B006
     last_event_id: Annotated[

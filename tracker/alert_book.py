@@ -3,6 +3,7 @@ say so."""
 
 from __future__ import annotations
 
+from tracker import alert_news
 from tracker.alerts import BY_HAND, Alert, Event, State, acknowledged, ended, snoozed
 from tracker.audit import Act, Change
 from tracker.ports import Writer
@@ -83,7 +84,7 @@ def _done(
 ) -> Alert:
     assert after is not None  # there was one before
     tx.save_alerts([after])
-    tx.add_alert_events([event._replace(note=note or event.note) for event in events], act.now)
+    alert_news.note(tx, [event._replace(note=note or event.note) for event in events], act.now)
     tx.set_timers({after.asset: act.now})
     told = {"state": str(before.state)}, {"state": str(after.state), "note": note}
     for event in events:

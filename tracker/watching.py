@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from tracker.alert_news import note
 from tracker.alerts import DAY_MS, Alert, Event, Subject
 from tracker.asset_watch import Watched, watch, watched
 from tracker.conditions import AssetLook
@@ -63,7 +64,7 @@ def look(tx: Writer, assets: Iterable[str], now: int, rules: InForce) -> list[Ev
         found[asset] = _both(of_lines, watch(asset, seen, last, since, rules.assets), seen)
     tx.save_alerts([alert for one in found.values() for alert in one.alerts])
     events = [event for one in found.values() for event in one.events]
-    numbers = tx.add_alert_events(events, now)
+    numbers = note(tx, events, now)
     about = {one.alert.id: _about(one.alert, settings, beliefs, leases) for one in events}
     queue(tx, list(zip(numbers, events, strict=True)), about, now)
     tx.set_held({asset: one.held for asset, one in found.items()})

@@ -3,8 +3,10 @@
 from datetime import date
 from typing import Any
 
+import orjson
 import pytest
 
+from api import feed
 from tracker.facts import state
 from tracker.leases import Lease, Line, Partner
 from tracker.model import Asset, Fact
@@ -87,6 +89,22 @@ def test_what_people_do_is_told_with_the_alert(client: Any, writer: Any, late: A
     ]
     look(late, NOON + HOUR)
     assert client.get(path).json()["state"] == "resolved"
+
+
+def test_alerts_are_heard_live(client: Any, writer: Any, late: Any) -> None:
+    (alert,) = ids(client, asset="p1")
+    with late.store.reading() as reader:
+        before = feed.Position(*reader.newest())
+    writer.post(f"/v1/alerts/{alert}/acknowledge", json={})
+    with late.store.reading() as reader:
+        page = feed.page_after(before, feed.Position(*reader.newest()), reader)
+    (event,) = page.events
+    told = orjson.loads(event.data)
+    assert (event.name, event.asset, told["kind"]) == ("alert", "p1", "alert.acknowledged")
+    assert (told["rule"], told["state"], told["about"]) == (
+        *("overdue", "acknowledged"),
+        f"alert {alert}",
+    )
 
 
 def test_a_snoozed_one_wakes(client: Any, writer: Any, late: Any) -> None:

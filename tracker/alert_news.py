@@ -1,0 +1,32 @@
+"""What happens to alerts is noted with them, and in the journal, whose readers hear of it live."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tracker.alerts import Event
+from tracker.fold import Entry
+from tracker.ports import Writer
+
+ALERT = "alert."
+
+
+def note(tx: Writer, events: Sequence[Event], now: int) -> list[int]:
+    """Note what happened to alerts; the numbers of the events."""
+    tx.journal([_entry(event) for event in events], now)
+    return tx.add_alert_events(events, now)
+
+
+def _entry(event: Event) -> Entry:
+    alert = event.alert
+    body = {
+        "rule": alert.rule,
+        "lease": alert.lease,
+        "state": str(alert.state),
+        "severity": alert.severity,
+        "level": alert.level,
+        "since": alert.since,
+        "by": event.by,
+        "note": event.note,
+    }
+    return Entry(alert.asset, f"{ALERT}{event.kind}", f"alert {alert.id}", event.at, body)
