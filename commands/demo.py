@@ -16,7 +16,7 @@ import typer
 
 from api.app import create_app
 from api.server import serving
-from commands.demo_check import check_promise, told_truly
+from commands.demo_check import check_promise, count_alerts, told_truly
 from commands.demo_watch import Api, Watch
 from commands.keys import make_key
 from commands.process import configure_log, stop_signal
@@ -80,6 +80,7 @@ def demo(
         with store.reading() as reader:
             tour(reader, "depot", now)
         check_promise(store, outcome.result().receipts)
+        count_alerts(store)
         if not told_truly(store, watch.looks, worlds) and exit:  # else it may have just begun
             raise UserError("no true change of a stage was told: please report this")
 
@@ -122,7 +123,8 @@ def introduce(mqtt_url: str, api_url: str, key: str) -> None:
     print(  # noqa: T201  not through rich: it would break the lines that people copy
         f"Devices publish to {mqtt_url}, a day in four seconds. Ask where assets are, and why:\n\n"
         f"  curl -H 'Authorization: Bearer {key}' {api_url}/v1/assets/pallet-1/stage\n"
-        f"  curl -H 'Authorization: Bearer {key}' {api_url}/v1/stages\n",
+        f"  curl -H 'Authorization: Bearer {key}' {api_url}/v1/stages\n"
+        f"  curl -H 'Authorization: Bearer {key}' {api_url}/v1/overdue\n",
         flush=True,
     )
 

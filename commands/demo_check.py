@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from commands.demo_picture import is_news
@@ -60,6 +61,17 @@ def told_truly(store: Store, looks: Sequence[Look], worlds: Iterable[Simulation]
         as_json=False,
     )
     return STAGE_CHANGED in kinds and right > 0
+
+
+def count_alerts(store: Store) -> None:
+    """Say which alerts there were."""
+    with store.reading() as reader:
+        events = [one.event for one in reader.alert_events_after(0, LINES)]
+    rules = Counter(event.alert.rule for event in events if event.kind == "opened")
+    show(
+        {f"alerts: {rule.replace('_', ' ')}": count for rule, count in sorted(rules.items())},
+        as_json=False,
+    )
 
 
 def spans(worlds: Iterable[Simulation]) -> dict[str, list[Span]]:

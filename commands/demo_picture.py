@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from commands.show import lasting, legible, plain
+from tracker.alert_news import ALERT
 from tracker.explain import stage_words
 from tracker.news import BY_TIME
 from tracker.ports import UNKNOWN
@@ -68,8 +69,14 @@ def is_news(about: str, withdrawn: bool) -> bool:
 
 def line(said: News, rows: Mapping[str, Row]) -> Text:
     """Something new of an asset: why, if it still stands so; or what it corrects."""
-    asset, stage = said["asset"], said["stage"]
-    text = in_a_line(f"{legible(said['at'])[:16]}  {asset}: ")
+    asset, at = said["asset"], legible(said["at"])[:16]
+    text = in_a_line(f"{at}  {asset}: ")
+    if said["kind"].startswith(ALERT):
+        what = said["kind"].removeprefix(ALERT)
+        of = f" ({said['lease']})" if said["lease"] else ""
+        why = f": {said['note']}" if said["note"] else ""
+        return text.append(f"{said['rule'].replace('_', ' ')}{of} {what}{why}", "red")
+    stage = said["stage"]
     move = f"{stage_words(said['was'] or UNKNOWN)} → {stage_words(stage or UNKNOWN)}"
     if said["kind"].endswith(".corrected"):
         how = "was not so" if said.get("withdrawn") else "is how it was"

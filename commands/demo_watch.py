@@ -93,9 +93,9 @@ class Watch:
                 time.sleep(LOOK_EVERY_S)
 
     def _listen(self) -> None:
-        """Hear all that is told of stages, until the API ends."""
+        """Hear all that is told of stages and alerts, until the API ends."""
         with suppress(OSError):
-            for said in self._api.stream("/v1/stream?event=stage&last_event_id=0.0"):
+            for said in self._api.stream("/v1/stream?event=stage&event=alert&last_event_id=0.0"):
                 self._heard.put(said)
 
     def _new(self) -> Iterator[News]:

@@ -13,6 +13,7 @@ from tracker.leases import Line
 from tracker.overdue import OUT, Entered, Return, back
 from tracker.past import entered_of, received_of
 from tracker.ports import Reader
+from tracker.refold import ALWAYS
 
 
 class Past(NamedTuple):
@@ -23,8 +24,10 @@ class Past(NamedTuple):
 
     @property
     def is_out(self) -> bool:
-        """Whether it was last told to be on its way, or with a customer."""
-        return bool(self.entered) and self.entered[-1].stage in OUT
+        """Whether it was last observed to be on its way, or with a customer: a stage that is only
+        registered tells nothing of when it began."""
+        last = self.entered[-1] if self.entered else None
+        return last is not None and last.at > ALWAYS and last.stage in OUT
 
 
 def past_of(reader: Reader, asset: str) -> Past:

@@ -77,6 +77,12 @@ TOLD = {"A1": row("received", "Received since 08:00 UTC: it was received")}
             TOLD,
             "corrected: return transit → received was not so",
         ),
+        (
+            said(kind="alert.retracted", rule="late_in_transit", lease="L1", note="was_on_time"),
+            {},
+            "late in transit (L1) retracted: was_on_time",
+        ),
+        (said(kind="alert.opened", rule="silence", lease=None, note=None), {}, "silence opened"),
     ],
 )
 def test_what_is_new_is_told_in_a_line(news, rows, told):
