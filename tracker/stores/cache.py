@@ -15,7 +15,7 @@ from tracker.ports import Boot
 from tracker.present import Present
 from tracker.receipts import Progress
 
-ENTRIES_AT_MOST = 200_000  # of each sort; a belief takes about a kilobyte
+ENTRIES_AT_MOST = 100_000  # of each sort; all that is known of an asset takes about 8 kB
 
 
 class Cache:
