@@ -34,7 +34,7 @@ ROWS_AT_MOST = 10_000
 OPEN = ("open", "acknowledged", "snoozed")
 StateName = Literal["open", "acknowledged", "snoozed", "resolved", "retracted"]
 AlertId = Annotated[
-    str, Path(description="The alert.", examples=["al_68bd2d5a9a8f6f1ab3f0"], max_length=64)
+    str, Path(description="The alert.", examples=["al_11596bf6a498e47d5236"], max_length=64)
 ]
 _Note = Annotated[str, Field(max_length=1_024)]
 
@@ -48,7 +48,7 @@ class Table(Response):
 class Alert(BaseModel):
     """Something that needs attention: what, since when, and why."""
 
-    id: str = Field(description="Its id.", examples=["al_68bd2d5a9a8f6f1ab3f0"])
+    id: str = Field(description="Its id.", examples=["al_11596bf6a498e47d5236"])
     asset: str = Field(description="The asset.", examples=["pallet-1"])
     lease: str | None = Field(description="The lease; null: none.", examples=["L-17"])
     line: str | None = Field(description="The line of it.", examples=["1"])
@@ -101,7 +101,10 @@ class Comment(BaseModel):
 class Snooze(Note):
     """Until when nobody wants to hear of it."""
 
-    until: Moment = Field(description="Until when: ISO 8601 with an offset, or epoch ms.")
+    until: Moment = Field(
+        description="Until when: ISO 8601 with an offset, or epoch ms.",
+        examples=["2030-01-07T08:00:00Z"],
+    )
 
 
 class OverdueLine(BaseModel):
@@ -119,7 +122,7 @@ class OverdueLine(BaseModel):
     )
     level: int = Field(description="The alert's level.", examples=[2])
     state: StateName = Field(description="What the alert is in.", examples=["open"])
-    alert: str = Field(description="The alert.", examples=["al_68bd2d5a9a8f6f1ab3f0"])
+    alert: str = Field(description="The alert.", examples=["al_11596bf6a498e47d5236"])
     reason: str = Field(
         description="Why, in words.",
         examples=["Due 3 days ago; it is still with the customer at 93 %."],
@@ -137,10 +140,18 @@ def list_alerts(
         list[StateName],
         Query(description="Only those in one of these.", examples=[["open"]], max_length=5),
     ] = [],  # noqa: B006  FastAPI copies it
-    rule: Annotated[str | None, Query(description="Only of this rule.")] = None,
-    asset: Annotated[str | None, Query(description="Only of this asset.")] = None,
-    lease: Annotated[str | None, Query(description="Only of this lease.")] = None,
-    severity: Annotated[str | None, Query(description="Only of this severity.")] = None,
+    rule: Annotated[
+        str | None, Query(description="Only of this rule.", examples=["overdue"])
+    ] = None,
+    asset: Annotated[
+        str | None, Query(description="Only of this asset.", examples=["pallet-1"])
+    ] = None,
+    lease: Annotated[
+        str | None, Query(description="Only of this lease.", examples=["L-17"])
+    ] = None,
+    severity: Annotated[
+        str | None, Query(description="Only of this severity.", examples=["serious"])
+    ] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> AlertPage:

@@ -15,7 +15,7 @@ from fastapi import Header, Response
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-DIGESTED = ("/json", "+json", "/calendar")  # the media types of answers with an ETag
+DIGESTED = ("/json", "+json", "/calendar", "/csv")  # the media types of answers with an ETag
 DIGESTED_AT_MOST = 1024 * 1024  # bytes of an answer
 _TAG = re.compile(r'(?:W/)?("[^"]*")')
 _VERSION = re.compile(r'^"([0-9]{1,18})(?:\.[0-9a-f]+)?"$')
@@ -82,7 +82,7 @@ def expected_version(
 
 
 class Conditional:
-    """ASGI middleware: gives ETags to JSON answers and calendars that come in one piece, and
+    """ASGI middleware: gives ETags to JSON answers, calendars and tables that come in one piece, and
     answers 304 where the client has the answer already. What is streamed passes as it is."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -126,7 +126,7 @@ def _path_id(description: str, *examples: str) -> Any:
 
 
 AssetId = Annotated[str, _path_id("The asset's id.", "pallet-1", "urn:epc:id:grai:0614141.12345.1")]
-SiteId = Annotated[PlaceId, _path_id("The site's id.", "cust-1")]
+SiteId = Annotated[PlaceId, _path_id("The site's id.", "hub-1")]
 ZoneId = Annotated[PlaceId, _path_id("The zone's id.", "z_inspection")]
 ReaderId = Annotated[DeviceId, _path_id("The reader's device id.", "rdr-1")]
 PartnerId = Annotated[PlaceId, _path_id("The partner's id.", "acme")]

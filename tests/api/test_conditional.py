@@ -32,7 +32,7 @@ def any_app(any_app: FastAPI) -> FastAPI:
 
     @router.get("/v1/test/text")
     def text() -> Response:
-        return Response(b"a,b", media_type="text/csv")
+        return Response(b"a,b", media_type="text/plain")
 
     @router.post("/v1/test/versioned")
     def change() -> dict[str, str]:

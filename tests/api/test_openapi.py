@@ -19,6 +19,9 @@ from schemathesis.specs.openapi.checks import (
 from api.app import create_app
 from gateway.decoders import decode_again
 from tracker.access import ApiKey
+from tracker.alerts import Alert
+from tracker.alerts import Event as AlertEvent
+from tracker.alerts import State as AlertState
 from tracker.audit import PROGRAM, Act
 from tracker.clocks import SystemClock
 from tracker.lease_book import save_lease, save_partner
@@ -62,6 +65,7 @@ def template(filling: Any) -> Any:
 def fill(world: Any) -> None:
     world.site("depot", lon=4.48, lat=51.92)
     world.site("cust-1", lon=4.3, lat=51.8)
+    world.site("hub-1", lon=4.6, lat=51.87)
     world.zone("z_inspection", "depot")
     world.device("rdr-1", place=Standing(lat=51.9, lon=4.4, acc=25.0))
     world.device("trk-1")
@@ -75,6 +79,10 @@ def fill(world: Any) -> None:
         save_lease(tx, Lease.model_validate(LEASE), Act("me", NOON, NOON))
         tx.add_key(ApiKey("key_3f2a9c0d1e4b", "old", b"digest", ("read",), 0))
     with world.store.writing() as tx:
+        times = (NOON, NOON, NOON, NOON)
+        alert = Alert("pallet-1", "L1", "1", "overdue", 1, AlertState.OPEN, "serious", 1, *times)
+        tx.save_alerts([alert])
+        tx.add_alert_events([AlertEvent(alert, "opened", NOON)], NOON)
         tx.put_recipient(Recipient(id="ops", url="https://example.com/hook"))
         for state in (State.SENT, State.PARKED):
             one = Delivery("ops-17", "ops", "a", 17, state, NOON, NOON, NOTICE)

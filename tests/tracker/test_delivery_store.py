@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from tests.receivers import SECRET
 from tests.tracker import test_stores
 from tracker.alerts import Alert, Event, State
 from tracker.notices import Attempt, deliveries, queue, retried
@@ -13,7 +14,7 @@ from tracker.recipients import About, Digest, Filters, Quiet, Recipient
 open_store, store, twins = test_stores.open_store, test_stores.store, test_stores.twins
 NOW, MINUTE = 1_790_000_000_000, 60_000
 ALERT = Alert("A1", "L1", "1", "overdue", 1, State.OPEN, "warning", 1, NOW, NOW, NOW, NOW)
-OPS = Recipient(id="ops", url="https://example.com/hook", secret="whsec_eA==")
+OPS = Recipient(id="ops", url="https://example.com/hook", secret=SECRET)
 ALL = Recipient(
     id="all",
     name="漢字 'O\"",

@@ -271,7 +271,7 @@ class TestWhatIsTold:
             "Asset A1 (Blue 1) of class pallet on lease L1, line 1 to Acme Foods at cust-1. It was "
             "due on 2026-01-02, 3 days ago. The probability of that is 93%."
         )
-        assert told.link == "/v1/alerts/A1%3AL1%2F1%3Aoverdue%3A1"
+        assert told.link == f"/v1/alerts/{told.data['alert']}"
         assert (told.data["days_overdue"], told.data["severity"]) == (3, "warning")
 
     def test_a_rule_that_nobody_wrote_words_for_is_told_too(self):

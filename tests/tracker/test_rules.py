@@ -147,7 +147,7 @@ class TestShipped:
 
     def test_whatever_may_be_found_of_a_line_is_looked_for(self):
         kinds = {rule.kind for rule in shipped().lines()}
-        assert kinds == {*map(str, overdue.Rule), "late_forecast"}
+        assert kinds == {*map(str, overdue.Kind), "late_forecast"}
         assert kinds == {kind for kind, model in KINDS.items() if issubclass(model, LineRule)}
 
     def test_overdue_goes_up_the_ladder_and_is_repeated(self):
