@@ -82,8 +82,8 @@ def expected_version(
 
 
 class Conditional:
-    """ASGI middleware: gives ETags to JSON answers, calendars and tables that come in one piece, and
-    answers 304 where the client has the answer already. What is streamed passes as it is."""
+    """ASGI middleware: gives ETags to JSON answers, calendars and tables that come in one piece,
+    and answers 304 where the client has the answer already. What is streamed passes as it is."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
