@@ -369,12 +369,11 @@ class FilterTrial(Trial):
                 if self._watch is not None and asset in self._watch:
                     self._look_until(tx, asset, hour)
                     self._watch.tell(tx, asset, made.present)
+            p = dict(zip(chain.stages, q[0].tolist(), strict=True))
             if self._watch is not None and asset in self._watch:
                 self._look_until(tx, asset, hour)
-                p = dict(zip(chain.stages, q[0].tolist(), strict=True))
                 self._watch.look(asset, hour, p)
             if (true := stage_at(self.truth.get(asset, ()), hour)) is not None:
-                p = dict(zip(chain.stages, q[0].tolist(), strict=True))
                 self._judged.append((order, p, true))
         tx.save_presents([*changed.values()])
 

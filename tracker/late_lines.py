@@ -139,7 +139,10 @@ def _lines(
         if line.asset is not None and line.start_at <= now and wanted(line)
     ]
     assets = reader.assets_by_id(sorted({line.asset for _, line in lines if line.asset}))
-    told = {asset: _entered(reader, asset) for asset in assets}
+    changes = reader.entered(assets)
+    told = {
+        asset: [Entered(stage, at) for _, stage, at in changes.get(asset, ())] for asset in assets
+    }
     return [
         _Known(lease, line, assets[line.asset], told[line.asset], back(line, told[line.asset]))
         for lease, line in lines
@@ -152,10 +155,6 @@ def _leases(reader: Reader, customer: str | None) -> Iterator[Lease]:
     while page := reader.leases(after, PAGE, customer):
         yield from page
         after = page[-1].id
-
-
-def _entered(reader: Reader, asset: str) -> list[Entered]:
-    return [Entered(one.stage, one.at) for one in reader.transitions(asset)]
 
 
 def _by_process(

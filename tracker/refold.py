@@ -92,13 +92,14 @@ def refold_touched(
     visits, transitions = list[tuple[str, Visit]](), list[tuple[str, Transition]]()
     late = [a for a, fresh in touched.items() if a in stale or not follows(before.get(a), fresh)]
     left = {asset: touched.pop(asset)[0].at for asset in late[REFOLDED_AT_ONCE:]}
+    again = frozenset(late)
     for asset, fresh in touched.items():
         old = before.get(asset)
         if asset in stale:
             changed = Moment(stale[asset], "")
             _replace(tx, asset, min(changed, _moment(fresh[0])), recorded)
             tx.freshened(asset)
-        elif not follows(old, fresh):
+        elif asset in again:
             _replace(tx, asset, _moment(fresh[0]), recorded, _moment(fresh[-1]))
         else:
             setting = settings[asset]

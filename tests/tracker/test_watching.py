@@ -5,6 +5,7 @@ from threading import Barrier, Thread
 
 import pytest
 
+from tests.tracker import test_stores
 from tracker.arrange import arrange
 from tracker.facts import state
 from tracker.lease_ports import AlertFilter
@@ -12,22 +13,11 @@ from tracker.leases import HOUR_MS, Lease, Line, Partner
 from tracker.model import Asset, Fact
 from tracker.places import Site
 from tracker.registry import register_asset
-from tracker.stores.postgresql import PostgresqlStore
-from tracker.stores.sqlite import SqliteStore
 from tracker.watching import look_at_due
 
-STORES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.system)]
+open_store = test_stores.open_store
 DAY = 24 * HOUR_MS
 WITHIN_S = 30
-
-
-@pytest.fixture(params=STORES)
-def open_store(request, tmp_path):
-    """Opens one store, again and again."""
-    if request.param == "sqlite":
-        return lambda: SqliteStore(tmp_path / "retour.db")
-    url = request.getfixturevalue("new_postgresql")()
-    return lambda: PostgresqlStore(url)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Row, Select, delete, insert, select
 
+from tracker.lease_record import lease_fields
 from tracker.leases import Agreement, End, Lease, Line, Partner
 from tracker.stores import rows, schema, sql
 
@@ -80,7 +81,8 @@ class LeaseWrites(LeaseReads):
         heads, lines = schema.leases, schema.lines
         self._db.execute(delete(heads).where(heads.c.id == lease.id))
         self._db.execute(delete(lines).where(lines.c.lease == lease.id))
-        head = (lease.id, lease.customer, rows.json(_head(lease)), lease.version)
+        said = lease_fields(lease)
+        head = (lease.id, said.pop("customer"), rows.json(said), lease.version)
         self._db.execute(insert(heads).values(head))
         if lease.lines:
             names = lines.c.keys()
@@ -95,18 +97,6 @@ class LeaseWrites(LeaseReads):
 
 def _partner(row: Row[Any]) -> Partner:
     return Partner(row.id, row.name, row.kind, tuple(orjson.loads(row.sites)), row.version)
-
-
-def _head(lease: Lease) -> dict[str, Any]:
-    return {
-        "sites": [*lease.sites],
-        "timezone": lease.timezone,
-        "return_to": lease.return_to,
-        "grace_h": lease.grace_h,
-        "open_days": lease.open_days,
-        "consignees": [*lease.consignees],
-        "attributes": dict(lease.attributes),
-    }
 
 
 def _lease(row: Row[Any], lines: Sequence[Line]) -> Lease:
