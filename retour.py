@@ -34,6 +34,7 @@ INDEX = {
     "timeline": Entry(ASK, "stages:timeline", "Tell how an asset came to where it is."),
     "overdue": Entry(ASK, "alerts:overdue", "List what should be back and is not."),
     "alerts": Entry(ASK, "alerts:alerts", "List what needs attention."),
+    "alert": Entry(ASK, "alert:group", "One alert, and what is done about it."),
     "forecast": Entry(ASK, "forecast:forecast", "Tell which lease lines may come back late."),
     "devices": Entry(ASK, "devices:device_list", "List the devices, and which are silent."),
     "leases": Entry(ASK, "leases:group", "Leases: who has what until when, and what came back."),
@@ -82,6 +83,7 @@ def known_errors() -> tuple[type[Exception], ...]:
     from gateway.broker_url import BadBrokerUrl
     from gateway.passwords import NoUserName
     from gateway.session import BrokerRefused
+    from tracker.alert_book import AlertIsOver, AlreadyPast, UnknownAlert
     from tracker.delivery_ports import ChannelRefused
     from tracker.enlist import NotParked, UnknownDelivery, UnknownRecipient
     from tracker.lease_lines import UnknownLine
@@ -107,6 +109,9 @@ def known_errors() -> tuple[type[Exception], ...]:
         NoUserName,
         ReplayError,
         ChannelRefused,
+        UnknownAlert,
+        AlertIsOver,
+        AlreadyPast,
         UnknownRecipient,
         UnknownDelivery,
         NotParked,
