@@ -57,7 +57,8 @@ class Glance(NamedTuple):
     """What is known of a line's asset at `now`, by its own clock: the probabilities of stages
     (`p`), the stages it `entered` in order, the event times at which somebody scanned it as
     `received`, at which `site` it stays, when the other lines of its order came `others_back`
-    (None: not yet), and how long a transit takes (ms)."""
+    (None: not yet), how long a transit takes (ms), and how long after its deadline the asset is
+    taken for lost (ms; None: never by time alone)."""
 
     now: int
     p: Mapping[str, float]
@@ -66,6 +67,7 @@ class Glance(NamedTuple):
     site: str | None = None
     others_back: tuple[int | None, ...] = ()
     transit_ms: int = TRANSIT_MS
+    lost_after_ms: int | None = None
 
 
 class Return(NamedTuple):
@@ -135,10 +137,12 @@ def _due(lease: Lease, line: Line, glance: Glance, came: Return | None) -> Itera
     deadline = line.due_at + lease.grace_ms
     if line.ended is not None or came is not None or line.asset is None:
         return
-    lost = glance.p.get(LOST, 0.0)
-    late = glance.now >= deadline
+    lost, late = glance.p.get(LOST, 0.0), glance.now >= deadline
+    given_up = None if glance.lost_after_ms is None else deadline + glance.lost_after_ms
     if lost >= IS_LOST:
         yield Found(Kind.LOST, glance.now, {"p": lost, "due": line.due_at})
+    elif given_up is not None and glance.now >= given_up:
+        yield Found(Kind.LOST, given_up, {"p": lost, "due": line.due_at, "deadline": deadline})
     elif late and (p := with_customer(glance)) >= LIKELY:
         yield Found(Kind.OVERDUE, deadline, {"p": p, "due": line.due_at, "deadline": deadline})
     elif late and (p := glance.p.get("return_transit", 0.0)) >= LIKELY:

@@ -25,7 +25,7 @@ from tracker.alerts import (
 from tracker.leases import HOUR_MS, Lease, Line
 from tracker.overdue import IS_BACK, LIKELY, Found, Glance, Kind, Return, at_home, back, found
 from tracker.overdue import with_customer as still_there
-from tracker.rule_kinds import LineRule
+from tracker.rule_kinds import LineRule, PresumedLost
 from tracker.rules import Rules, policy_of
 
 KINDS = frozenset(Kind)
@@ -95,7 +95,9 @@ class _Run:
         self._asset, self._paper, self._glance, self._rules = asset, paper, glance, rules
 
     def line(self, lease: Lease, line: Line, others: tuple[int | None, ...]) -> None:
-        glance = self._glance._replace(others_back=others)
+        glance = self._glance._replace(
+            others_back=others, lost_after_ms=self._lost_after_ms(lease)
+        )
         came = back(line, glance.entered, glance.received)
         holds = {str(one.kind): one for one in found(lease, line, glance, self._paper.owners)}
         if self._is_overdue(line):
@@ -104,6 +106,16 @@ class _Run:
             if one.rule.kind in KINDS and one.rule.concerns(self._paper.class_, lease.sites):
                 self._rule(lease, line, one, holds, came)
         self.times += _times(lease, line, glance, came)
+
+    def _lost_after_ms(self, lease: Lease) -> int | None:
+        """How long after its deadline a line's asset is taken for lost."""
+        found = (
+            one.rule.after
+            for one in self._rules
+            if isinstance(one.rule, PresumedLost)
+            and one.rule.concerns(self._paper.class_, lease.sites)
+        )
+        return min(found, default=None)
 
     def _is_overdue(self, line: Line) -> bool:
         """Whether an alert that a line is overdue is open."""
@@ -167,7 +179,7 @@ class _Run:
             return ended(alert, State.RESOLVED, line.ended.how, now)
         if came is not None:
             return self._came(alert, came, deadline)
-        if now < deadline and kind != Kind.LOST:
+        if now < deadline and (kind != Kind.LOST or "deadline" in alert.why):
             return ended(alert, State.RESOLVED, "extended", now)
         others = [other for other in OF_TIME if other in holds]
         if others:
@@ -204,7 +216,7 @@ def _times(lease: Lease, line: Line, glance: Glance, came: Return | None) -> Ite
     if line.ended is not None or line.asset is None:
         return
     deadline, now = line.due_at + lease.grace_ms, glance.now
-    for at in (line.start_at, deadline):
+    for at in (line.start_at, deadline, deadline + (glance.lost_after_ms or 0)):
         if at > now:
             yield at
     if now >= deadline and came is None and still_there(glance) < LIKELY:

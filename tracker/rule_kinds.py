@@ -158,11 +158,16 @@ class LeftBehind(LineRule):
 
 
 class PresumedLost(LineRule):
-    """It is likely lost, and not back."""
+    """It is likely lost, and not back; or it has been late for so long that it must be."""
 
     kind: Literal["presumed_lost"] = _KIND
     severity: Severity = _severity("critical")
     repeat: Repeat = _repeat(length("72 h"))
+    after: Duration = _as_text(
+        "How long after due and grace it is lost, whatever its devices tell.",
+        30 * DAY_MS,
+        written(30 * DAY_MS),
+    )
 
 
 class LateForecast(LineRule):

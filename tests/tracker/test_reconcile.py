@@ -129,6 +129,32 @@ def test_one_alert_never_overdue_and_lost_together():
     ]
 
 
+def test_what_is_overdue_for_a_month_is_presumed_lost_with_no_message():
+    world = World()
+    world.look(DEADLINE, THERE)
+    world.look(DEADLINE + 8 * DAY, THERE)
+    given_up = DEADLINE + 30 * DAY
+    assert world.look(given_up - 1, THERE) == [("overdue", "repeated", None)]
+    assert world.next_at == given_up
+    assert world.look(given_up, THERE) == [
+        ("overdue", "resolved", "presumed_lost"),
+        ("presumed_lost", "opened", None),
+    ]
+    assert world.look(given_up + DAY, THERE) == []
+
+
+def test_what_was_presumed_lost_by_time_may_come_back_or_be_extended():
+    for change, ending in ((False, "returned"), (True, "extended")):
+        world = World()
+        world.look(DEADLINE + 30 * DAY, THERE)
+        if change:
+            world.line = Line(*_fields(world.line)[:7], DUE + 60 * DAY, None)
+        scans = () if change else (DEADLINE + 31 * DAY,)
+        assert world.look(DEADLINE + 31 * DAY, THERE, received=scans) == [
+            ("presumed_lost", "resolved", ending)
+        ]
+
+
 @pytest.mark.parametrize("how", ["returned", "cancelled", "swapped"])
 def test_a_closed_line_is_not_overdue(how):
     world = World()
