@@ -18,11 +18,11 @@ import orjson
 
 from tracker.alerts import Event
 from tracker.notice_texts import days_overdue, link_of, text_of, title_of
+from tracker.quiet import Quiet
 from tracker.recipients import About, Recipient, due, wants
 from tracker.times import iso
 
 if TYPE_CHECKING:
-    from tracker.delivery_ports import DeliveryWriter
     from tracker.ports import Writer
 
 ALERTS_TOPIC = "retour/alerts"
@@ -90,7 +90,7 @@ class Message(NamedTuple):
 
 
 def queue(
-    tx: DeliveryWriter,
+    tx: Writer,
     events: Sequence[tuple[int, Event]],
     about: Mapping[str, About],
     now: int,
@@ -100,20 +100,32 @@ def queue(
     if not events:
         return
     recipients = tx.recipients().values()
+    quiet = {rule.id: rule.quiet_hours for rule in tx.rules().rules} if recipients else {}
     queued = [
         delivery
         for number, event in events
         for delivery in deliveries(
-            recipients, number, event, about.get(event.alert.id, About()), now
+            recipients,
+            number,
+            event,
+            about.get(event.alert.id, About()),
+            now,
+            quiet.get(event.alert.rule),
         )
     ]
     tx.queue_deliveries(queued)
 
 
 def deliveries(
-    recipients: Iterable[Recipient], number: int, event: Event, about: About, now: int
+    recipients: Iterable[Recipient],
+    number: int,
+    event: Event,
+    about: About,
+    now: int,
+    quiet: Quiet | None = None,
 ) -> list[Delivery]:
-    """Those of one event: one for each who wants to be told of it."""
+    """Those of one event: one for each who wants to be told of it, not in the `quiet` hours of its
+    rule."""
     alert = event.alert
     told = notice(number, event, about)
     return [
@@ -124,7 +136,7 @@ def deliveries(
             number,
             State.WAITING,
             now,
-            due(recipient, alert.severity, now),
+            due(recipient, alert.severity, now, quiet),
             told,
         )
         for recipient in recipients

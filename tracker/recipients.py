@@ -1,33 +1,31 @@
 """Recipients: who is told of alerts, of which ones, by which channel and when. Pure.
 
-What is critical is told at once. All else may wait: for the end of quiet hours, or for a digest,
-which tells in one message what has gathered.
+What is critical is told at once, but for the quiet hours of its rule. All else may wait: for the
+end of quiet hours, or for a digest, which tells in one message what has gathered.
 """
 
 from __future__ import annotations
 
 import secrets
 from base64 import b64decode, b64encode
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from tracker.leases import HOUR_MS
-from tracker.places import Name, Value, storable, time_zone
+from tracker.places import Name, Value, storable
+from tracker.quiet import Quiet, Zone, local_time, waking
 
 CRITICAL = "critical"
 TO_MQTT = "mqtt:"
 MASK = "***"
 SIGNING = "whsec_"  # how Standard Webhooks begins a key
-MINUTE_MS = 60_000
 WEBHOOKS = ("https://", "http://")
 
 RecipientId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", examples=["ops"])]
-Zone = Annotated[str, AfterValidator(time_zone), Field(examples=["Europe/Amsterdam"])]
-TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", examples=["22:00"])]
 Url = Annotated[str, Field(min_length=1, max_length=2_048), AfterValidator(storable)]
 Word = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(storable)]
 Words = Annotated[tuple[Word, ...], Field(max_length=1_000)]
@@ -100,33 +98,6 @@ class Digest(Value):
     hour: int = Field(default=8, ge=0, le=23, description="At which hour of the day.", examples=[8])
 
 
-class Quiet(Value):
-    """The hours of each day in which only what is critical is told. They may reach over
-    midnight."""
-
-    since: TimeOfDay = Field(description="When they begin.", examples=["22:00"])
-    until: TimeOfDay = Field(description="When they end.", examples=["07:00"])
-    timezone: Zone = Field(default="UTC", description="The IANA zone of the two.")
-
-    @model_validator(mode="after")
-    def _not_all_day(self) -> Quiet:
-        if self.since == self.until:
-            raise ValueError("quiet hours that end when they begin would be all day, or never")
-        return self
-
-    def __contains__(self, at: int) -> bool:
-        """Whether a time (epoch ms) lies in them, by the clock on the wall.
-
-        >>> night = Quiet(since="22:00", until="07:00", timezone="Europe/Paris")
-        >>> 1_767_646_800_000 in night, 1_767_682_800_000 in night  # 22:00 and 08:00 in Paris
-        (True, False)
-        """
-        now = f"{_local(at, self.timezone):%H:%M}"
-        if self.since < self.until:
-            return self.since <= now < self.until
-        return now >= self.since or now < self.until
-
-
 class Described(Value):
     """What is said of a recipient, but for the channel."""
 
@@ -188,12 +159,25 @@ def wants(recipient: Recipient, kind: str, rule: str, severity: str, about: Abou
     return recipient.enabled and kind in filters.events and fits
 
 
-def due(recipient: Recipient, severity: str, now: int) -> int:
-    """When somebody is to be told of what happened at `now` (epoch ms)."""
-    if severity == CRITICAL:
-        return now
-    at = now if recipient.digest is None else next_digest(recipient.digest, now)
-    return at if recipient.quiet is None else waking(recipient.quiet, at)
+def due(recipient: Recipient, severity: str, now: int, of_rule: Quiet | None = None) -> int:
+    """When somebody is to be told of what happened at `now` (epoch ms) to an alert of a rule with
+    these quiet hours."""
+    at, quiet = now, [of_rule]
+    if severity != CRITICAL:
+        at = now if recipient.digest is None else next_digest(recipient.digest, now)
+        quiet.append(recipient.quiet)
+    return _awake([one for one in quiet if one is not None], at)
+
+
+def _awake(quiet: Sequence[Quiet], at: int) -> int:
+    """The first time that is in none of some quiet hours; where they leave none, as the last of
+    them end within two days."""
+    for _ in range(4):
+        for one in quiet:
+            at = waking(one, at)
+        if not any(at in one for one in quiet):
+            break
+    return at
 
 
 def next_digest(digest: Digest, now: int) -> int:
@@ -205,7 +189,7 @@ def next_digest(digest: Digest, now: int) -> int:
     """
     if digest.every == "hourly":
         return (now // HOUR_MS + 1) * HOUR_MS
-    today = _local(now, digest.timezone).date()
+    today = local_time(now, digest.timezone).date()
     at = _moment(today, digest)
     return at if at > now else _moment(today + timedelta(days=1), digest)
 
@@ -213,25 +197,6 @@ def next_digest(digest: Digest, now: int) -> int:
 def _moment(day: date, digest: Digest) -> int:
     local = datetime.combine(day, time(digest.hour), ZoneInfo(digest.timezone))
     return int(local.astimezone(UTC).timestamp()) * 1_000
-
-
-def waking(quiet: Quiet, at: int) -> int:
-    """The first time from `at` on that is not quiet."""
-    if at not in quiet:
-        return at
-    return _end(quiet, (at // MINUTE_MS + 1) * MINUTE_MS)
-
-
-@lru_cache(maxsize=1_000)  # of very many alerts at once
-def _end(quiet: Quiet, minute: int) -> int:
-    # By the minute, for clocks may be changed at any of them, and the end left out or come twice.
-    while minute in quiet:
-        minute += MINUTE_MS
-    return minute
-
-
-def _local(at: int, zone: str) -> datetime:
-    return datetime.fromtimestamp(at / 1_000, ZoneInfo(zone))
 
 
 def is_webhook(url: str) -> bool:

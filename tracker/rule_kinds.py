@@ -11,9 +11,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from tracker.alerts import DAY_MS
-from tracker.durations import Duration, QuietHours, Repeat, length, written, written_repeat
+from tracker.durations import Duration, Repeat, length, written, written_repeat
 from tracker.places import PlaceId, Share, Value
 from tracker.process import LOST, Name, Word
+from tracker.quiet import Quiet
 
 ITEMS_AT_MOST = 1_000
 LEVELS_AT_MOST = 10  # of a ladder
@@ -82,9 +83,7 @@ class Rule(Value):
         default=[], description="How severe it is at the second level, the third, and so on."
     )
     repeat: Repeat = _repeat(None)
-    quiet_hours: QuietHours | None = Field(
-        default=None, description="When nobody is told; null: never."
-    )
+    quiet_hours: Quiet | None = Field(default=None, description="When nobody is told; null: never.")
     enabled: bool = Field(default=True, description="Whether it is looked for.")
     classes: Classes = Field(
         default=[], description="Only of assets of these classes; none: of all.", examples=[["keg"]]

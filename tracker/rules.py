@@ -17,8 +17,8 @@ from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from tracker.alerts import Policy
-from tracker.durations import QuietHours
 from tracker.places import Value
+from tracker.quiet import Quiet
 from tracker.rule_kinds import (
     AssetRule,
     Dwell,
@@ -143,7 +143,7 @@ def _told(error: ErrorDetails) -> tuple[Path, str]:
     return path, wording(error, _KEYS)
 
 
-_PARTS: tuple[type[Value], ...] = (Rules, QuietHours, *MODELS)
+_PARTS: tuple[type[Value], ...] = (Rules, Quiet, *MODELS)
 _KEYS = Names(
     str(field.validation_alias or name)
     for model in _PARTS
@@ -173,8 +173,6 @@ def _of_ladder(rule: Rule) -> Iterator[Finding]:
     further = len(policy_of(rule).levels) - 1
     if len(rule.escalate) > further:
         yield ("escalate",), f"{len(rule.escalate)} given, for the {further} levels after the first"
-    if rule.quiet_hours is not None and rule.quiet_hours.from_ == rule.quiet_hours.to:
-        yield ("quiet_hours", "to"), "they end as they begin: leave them out, or `enabled: false`"
 
 
 def _of_kind(rule: Rule) -> Iterator[Finding]:

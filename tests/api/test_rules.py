@@ -11,7 +11,7 @@ OWN: dict[str, Any] = {
     "rules": [
         {"id": "late", "kind": "overdue", "ladder": ["3 d"], "repeat": "never"},
         {"id": "waits", "kind": "dwell", "stages": ["repair"], "after": "36 h"}
-        | {"quiet_hours": {"from": "22:00", "to": "07:00", "zone": "UTC"}},
+        | {"quiet_hours": {"since": "22:00", "until": "07:00", "timezone": "UTC"}},
     ],
 }
 
@@ -28,7 +28,7 @@ def test_what_is_put_is_in_force_and_told_as_it_can_be_put_again(writer: Any) ->
     assert (put.status_code, put.json()["changed"]) == (200, True)
     told = writer.get("/v1/rules").json()
     assert told == {key: value for key, value in put.json().items() if key != "changed"}
-    assert told["rules"][1]["quiet_hours"]["from"] == "22:00"
+    assert told["rules"][1]["quiet_hours"]["since"] == "22:00"
     assert (told["rules"][0]["repeat"], told["rules"][1]["after"]) == ("never", "36 h")
     assert writer.put("/v1/rules", json=told).json()["changed"] is False
 

@@ -22,18 +22,18 @@ from tracker.notices import (
     retry_ms,
 )
 from tracker.notices import State as Way
+from tracker.quiet import Quiet, waking
 from tracker.recipients import (
     EVENTS,
     About,
     Digest,
     Filters,
-    Quiet,
     Recipient,
     due,
     masked,
     next_digest,
-    waking,
 )
+from tracker.rules import shipped
 
 HOUR, DAY, MINUTE = 3_600_000, 86_400_000, 60_000
 NOW = 1_767_614_400_000  # 2026-01-05T12:00:00Z, a Monday
@@ -75,6 +75,9 @@ class Kept:
 
     def recipients(self):
         return self._recipients
+
+    def rules(self):
+        return shipped()
 
     def queue_deliveries(self, made):
         for each in made:
@@ -240,6 +243,23 @@ class TestWhenItIsDue:
         assert 22 * HOUR <= second - first <= 26 * HOUR
         days = [datetime.fromtimestamp(t / 1000, ZoneInfo(zone)).date() for t in (first, second)]
         assert (days[1] - days[0]).days == 1
+
+    def test_a_rule_s_quiet_hours_hold_for_all_that_is_critical_too(self):
+        night = Quiet(since="22:00", until="07:00")
+        ops, at = Recipient(id="ops", url="mqtt:"), NOW - NOW % DAY + 23 * HOUR
+        assert due(ops, "critical", at) == at
+        assert due(ops, "critical", at, night) == at + 8 * HOUR
+        assert due(ops, "critical", at - 2 * HOUR, night) == at - 2 * HOUR
+
+    def test_quiet_hours_of_both_are_kept_where_they_leave_an_hour(self):
+        night, morning = Quiet(since="22:00", until="07:00"), Quiet(since="06:00", until="09:00")
+        ops, at = Recipient(id="ops", url="mqtt:", quiet=morning), NOW - NOW % DAY + 23 * HOUR
+        assert due(ops, "warning", at, night) == at + 10 * HOUR
+
+    def test_quiet_hours_that_leave_none_end_all_the_same(self):
+        night, day = Quiet(since="22:00", until="07:00"), Quiet(since="07:00", until="22:00")
+        ops = Recipient(id="ops", url="mqtt:", quiet=day)
+        assert NOW < due(ops, "warning", NOW, night) <= NOW + 5 * DAY
 
     @pytest.mark.parametrize(
         "wrong", [{"since": "07:00"}, {"since": "24:00"}, {"timezone": "Mars"}]
