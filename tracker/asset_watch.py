@@ -9,10 +9,11 @@ from tracker.alerts import Alert, Holding, Policy, Subject, next_look, step
 from tracker.conditions import AssetLook, holds, next_time
 from tracker.leases import HOUR_MS
 from tracker.reconcile import Assessed
-from tracker.rule_kinds import AssetRule, LostRising
+from tracker.rule_kinds import AssetRule, LostRising, Silence, Temperature
 from tracker.rules import Rules, policy_of
 
 RISING_EVERY_MS = HOUR_MS  # a probability changes with time as nothing else does
+AGAIN_MS = {Temperature: HOUR_MS // 4, Silence: HOUR_MS}  # nobody is called when that is over
 
 
 class Watched(NamedTuple):
@@ -55,6 +56,8 @@ def watch(
         times += [at for at in due if at is not None]
         if isinstance(rule, LostRising):
             times.append(look.now + RISING_EVERY_MS)
+        if holding is not None and type(rule) in AGAIN_MS:
+            times.append(look.now + AGAIN_MS[type(rule)])
     return found._replace(next_at=min(times, default=None))
 
 

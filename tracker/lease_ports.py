@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from tracker.alerts import Alert, Event
+from tracker.conditions import Reading
 from tracker.leases import Agreement, Lease, Line, Partner
 
 
@@ -88,6 +89,9 @@ class AlertReader(Protocol):
     def held_of(self, assets: Iterable[str]) -> dict[str, dict[str, int]]:
         """Since when which conditions have held of some assets, without having become an alert."""
 
+    def hits_of(self, assets: Iterable[str]) -> dict[str, list[Reading]]:
+        """The hardest hit that each device of some assets has felt since they were looked at."""
+
 
 class AlertWriter(AlertReader, Protocol):
     """What is written of alerts."""
@@ -100,6 +104,12 @@ class AlertWriter(AlertReader, Protocol):
 
     def set_timers(self, timers: Mapping[str, int | None]) -> None:
         """When some assets are to be looked at next (None: not by time alone)."""
+
+    def note_hits(self, hits: Sequence[tuple[str, Reading]]) -> None:
+        """Keep hits that devices of assets have felt until they are looked at."""
+
+    def forget_hits(self, assets: Iterable[str]) -> None:
+        """The hits of some assets have been looked at."""
 
     def set_held(self, held: Mapping[str, Mapping[str, int]]) -> None:
         """Since when which conditions hold of some assets."""

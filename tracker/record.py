@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from tracker import points
+from tracker.alarms import sound
 from tracker.facts import BadFact, check_stage
 from tracker.inference import Setting
 from tracker.letters import conflict_letter, reject_letters
@@ -25,7 +26,7 @@ from tracker.stamps import AHEAD_CORRECTED, Doubt, StampPolicy, ahead_by, doubt,
 
 UNKNOWN_DEVICE = "unknown_device"
 STRANGER_HOLDS_AT_MOST = 10_000  # observations kept of one unknown device
-VITALS = ("battery", "firmware")
+VITALS = ("battery", "firmware", "temperature")
 _TELLING = (Kind.SENSOR, Kind.STATUS)
 
 
@@ -144,6 +145,7 @@ def record(
     telling = logged if edge is None else [row for row in logged if row.at >= edge]
     tx.suspect(suspects(telling, tx.layout(), tx.inference().outages))
     refold_touched(tx, telling, recorded, _recordings(telling, devices))
+    sound(tx, telling, recorded)
     if logged and tx.projected():
         lines = [line for row in logged if (line := points.line(row, new[row.key]))]
         tx.queue_points(lines, recorded)

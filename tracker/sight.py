@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
-from tracker.conditions import BATTERY, AssetLook, Reading, Source
+from tracker.conditions import BATTERY, TEMPERATURE, AssetLook, Reading, Source
 from tracker.fold import Belief
 from tracker.inference import Setting
 from tracker.layout import Layout
@@ -22,8 +23,10 @@ def sight(
     told: Present | None,
     glance: Glance,
     lines: Sequence[Line],
+    hits: tuple[Reading, ...] = (),
 ) -> AssetLook:
-    """What is known of an asset, at the time of a glance on its lease lines."""
+    """What is known of an asset, at the time of a glance on its lease lines; `hits` are those that
+    it has felt since the last one."""
     case, now = setting.case, glance.now
     stay = belief.whereabouts.stay if belief is not None else None
     stage, since = (told.told.stage, told.told.since) if told is not None else (None, now)
@@ -43,7 +46,8 @@ def sight(
         leased=leased,
         line_ended=max((line.ended.at for line in lines if line.ended is not None), default=None),
         sources=tuple(_source(one, heard, setting) for one in devices if heard is not None),
-        newest=tuple(reading for one in devices for reading in _battery(one)),
+        newest=tuple(reading for one in devices for reading in _newest(one)),
+        highest=hits,
     )
 
 
@@ -67,9 +71,9 @@ def _source(status: DeviceStatus, heard: int, setting: Setting) -> Source:
     return Source(device.id, max(heard, *bound), interval, device.power)
 
 
-def _battery(status: DeviceStatus) -> list[Reading]:
-    vital = status.vitals.get(BATTERY)
-    try:
-        return [Reading(BATTERY, status.device.id, vital.at, float(vital.value))] if vital else []
-    except ValueError:
-        return []  # a device may call anything its battery
+def _newest(status: DeviceStatus) -> Iterator[Reading]:
+    for name in (BATTERY, TEMPERATURE):
+        vital = status.vitals.get(name)
+        with suppress(ValueError):  # a device may call anything its battery
+            if vital is not None:
+                yield Reading(name, status.device.id, vital.at, float(vital.value))

@@ -52,7 +52,7 @@ def look(tx: Writer, assets: Iterable[str], now: int, rules: InForce) -> list[Ev
     presents, settings, held = tx.presents(wanted), tx.settings(wanted), tx.held_of(wanted)
     alerts, owners = tx.alerts_of(wanted), owners_of(tx.partners())
     leases = tx.leases_by_id(line.lease for some in lines.values() for line in some)
-    found = dict[str, Assessed]()
+    hits, found = tx.hits_of(wanted), dict[str, Assessed]()
     for asset, setting in settings.items():
         pairs = [(leases[line.lease], line) for line in lines.get(asset, ())]
         last, since = last_episodes(alerts.get(asset, ())), held.get(asset, {})
@@ -60,7 +60,8 @@ def look(tx: Writer, assets: Iterable[str], now: int, rules: InForce) -> list[Ev
         belief, told = beliefs.get(asset), presents.get(asset)
         glance = _glance(tx, setting, belief, told, now)
         of_lines = assess(asset, paper, glance, _others(tx, pairs), rules.lines)
-        seen = sight(tx, setting, belief, told, glance, [line for _, line in pairs])
+        felt = tuple(hits.get(asset, ()))
+        seen = sight(tx, setting, belief, told, glance, [line for _, line in pairs], felt)
         found[asset] = _both(of_lines, watch(asset, seen, last, since, rules.assets), seen)
     tx.save_alerts([alert for one in found.values() for alert in one.alerts])
     events = [event for one in found.values() for event in one.events]
@@ -68,6 +69,7 @@ def look(tx: Writer, assets: Iterable[str], now: int, rules: InForce) -> list[Ev
     about = {one.alert.id: _about(one.alert, settings, beliefs, leases) for one in events}
     queue(tx, list(zip(numbers, events, strict=True)), about, now)
     tx.set_held({asset: one.held for asset, one in found.items()})
+    tx.forget_hits(hits)
     behind = {asset: one.behind for asset, one in presents.items()}
     times = {a: _timer(one.next_at, behind.get(a, 0), now) for a, one in found.items()}
     tx.set_timers({**dict.fromkeys(wanted), **times})

@@ -7,12 +7,15 @@ import pytest
 
 from tests.tracker import test_stores
 from tracker.arrange import arrange
+from tracker.audit import Act
 from tracker.facts import state
+from tracker.govern import govern
 from tracker.lease_ports import AlertFilter
 from tracker.leases import HOUR_MS, Lease, Line, Partner
 from tracker.model import Asset, Fact
 from tracker.places import Site
 from tracker.registry import register_asset
+from tracker.rules import read_rules
 from tracker.watching import look_at_due
 
 open_store = test_stores.open_store
@@ -134,9 +137,7 @@ def test_a_silent_asset_is_told_of_and_one_fix_ends_it(db, make):
     assert look(db, silent)[1] == [("B1", "silence", "opened")]
     fix = make.message(make.fix(silent + 5), seq=1, received=silent + 5)
     db.record(fix, recorded=silent + 5)
-    with db.store.writing() as tx:
-        tx.set_timers({"B1": silent + 5})  # its day is over, say
-    assert look(db, silent + 5)[1] == [("B1", "silence", "resolved")]
+    assert look(db, silent + HOUR_MS)[1] == [("B1", "silence", "resolved")]
 
 
 def test_a_low_battery_is_told_once_for_the_asset(db, make):
@@ -146,6 +147,55 @@ def test_a_low_battery_is_told_once_for_the_asset(db, make):
     db.record(make.message(fix, *low, seq=0), recorded=make.NOW)
     assert look(db, make.NOW)[1] == [("B1", "low_battery", "opened")]
     assert look(db, make.NOW + DAY)[1] == []
+
+
+def test_a_hit_is_told_at_once_the_hardest_of_what_came_together(db, make):
+    db.register("trk-1", asset="B1")
+    db.record(make.message(make.fix(), seq=0), recorded=make.NOW)
+    assert look(db, make.NOW)[1] == []
+    hits = [make.sensor(make.NOW + n, shock=g) for n, g in enumerate((2.0, 31.5, 9.0))]
+    db.record(make.message(*hits, seq=1), recorded=make.NOW + 5)
+    assert look(db, make.NOW + 5)[1] == [("B1", "shock", "opened")]
+    with db.store.reading() as reader:
+        (alert,) = [one for one in reader.alerts_of(["B1"])["B1"] if one.rule == "shock"]
+        assert reader.hits_of(["B1"]) == {}
+    assert alert.why == {"device": "trk-1", "value": 31.5, "at": make.NOW + 1}
+    assert look(db, make.NOW + 2_000) == (1, [])  # it is over at once
+    assert ("B1", "shock", "resolved") in look(db, make.NOW + DAY + HOUR_MS)[1]
+
+
+def test_what_is_no_shock_or_no_number_calls_nobody(db, make):
+    db.register("trk-1", asset="B1")
+    db.record(make.message(make.fix(), seq=0), recorded=make.NOW)
+    look(db, make.NOW)
+    odd = [make.sensor(make.NOW + n, shock=value) for n, value in enumerate((7.9, "hard", True))]
+    db.record(make.message(*odd, seq=1), recorded=make.NOW + 5)
+    assert look(db, make.NOW + 5) == (0, [])
+
+
+COLD = b"rules:\n  - {id: cold_chain, kind: temperature, at_least: 2, at_most: 8, hold: 15 min}\n"
+
+
+def test_a_temperature_out_of_its_band_is_told_once_it_lasts(db, make):
+    db.register("trk-1", asset="B1")
+    db.do(govern, read_rules(COLD), Act("test", make.NOW, make.NOW))
+    db.record(make.message(make.fix(), seq=0), recorded=make.NOW)
+    look(db, make.NOW)
+
+    def measure(minute, degrees):
+        at = make.NOW + minute * 60_000
+        row = make.sensor(at, temperature=degrees)
+        db.record(make.message(row, seq=minute, received=at), recorded=at)
+        return look(db, at)[1]
+
+    assert measure(1, 5.0) == []
+    assert measure(2, 9.5) == []
+    assert measure(10, 4.0) == []
+    assert look(db, make.NOW + 17 * 60_000)[1] == []  # it was right again meanwhile
+    assert measure(20, 11.0) == []
+    assert look(db, make.NOW + 35 * 60_000)[1] == [("B1", "cold_chain", "opened")]
+    assert measure(40, 6.0) == []
+    assert look(db, make.NOW + 50 * 60_000)[1] == [("B1", "cold_chain", "resolved")]
 
 
 def test_the_clock_of_a_recording_is_its_own(db, make):

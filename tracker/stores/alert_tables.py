@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Row, delete, insert, select, tuple_
+from sqlalchemy import Row, delete, insert, select, tuple_, update
 
 from tracker.alerts import Alert, Event, State
+from tracker.conditions import SHOCK, Reading
 from tracker.lease_ports import AlertEvent, AlertFilter
 from tracker.stores import rows, schema, sql
 
@@ -71,6 +72,13 @@ class AlertReads(sql.Speaks):
             found.update((row.asset, orjson.loads(row.body)) for row in rows_)
         return found
 
+    def hits_of(self, assets: Iterable[str]) -> dict[str, list[Reading]]:
+        table, found = schema.hits, defaultdict[str, list[Reading]](list)
+        for some in sql.chunks([*assets]):
+            for row in self._db.execute(select(table).where(table.c.asset.in_(some))):
+                found[row.asset].append(Reading(SHOCK, row.device, row.at, row.value))
+        return dict(found)
+
 
 class AlertWrites(AlertReads):
     """The part of a `tracker.ports.Writer` that concerns alerts."""
@@ -106,6 +114,22 @@ class AlertWrites(AlertReads):
         values = [{"asset": a, "at": at} for a, at in timers.items() if at is not None]
         if values:
             self._db.execute(insert(table), values)
+
+    def note_hits(self, hits: Sequence[tuple[str, Reading]]) -> None:
+        table = schema.hits
+        for asset, hit in hits:
+            values = {"asset": asset, "device": hit.device, "at": hit.at, "value": hit.value}
+            kept = select(table.c.value).where(table.c.asset == asset, table.c.device == hit.device)
+            before = self._db.scalar(kept)
+            if before is None:
+                self._db.execute(insert(table).values(values))
+            elif hit.value > before:
+                same = (table.c.asset == asset) & (table.c.device == hit.device)
+                self._db.execute(update(table).where(same).values(values))
+
+    def forget_hits(self, assets: Iterable[str]) -> None:
+        for some in sql.chunks([*assets]):
+            self._db.execute(delete(schema.hits).where(schema.hits.c.asset.in_(some)))
 
     def set_held(self, held: Mapping[str, Mapping[str, int]]) -> None:
         table = schema.held

@@ -501,6 +501,17 @@ held = Table(
     sqlite_with_rowid=False,
 )
 
+# The hardest hits that devices have felt since their assets were looked at.
+hits = Table(
+    "hits",
+    metadata,
+    Column("asset", Text, primary_key=True),
+    Column("device", Text, primary_key=True),
+    Column("at", BIG, nullable=False),
+    Column("value", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # Alerts, and what happened to them, in the order in which it did.
 alerts = Table(
     "alerts",

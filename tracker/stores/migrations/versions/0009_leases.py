@@ -72,6 +72,14 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "hits",
+        sa.Column("asset", TEXT, primary_key=True),
+        sa.Column("device", TEXT, primary_key=True),
+        sa.Column("at", BIG, nullable=False),
+        sa.Column("value", sa.Float, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "alerts",
         sa.Column("id", TEXT, primary_key=True),
         sa.Column("asset", TEXT, nullable=False),
