@@ -12,13 +12,13 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.backend import Backend, TheBackend
-from api.taught import Taught
 from tracker.access import ApiKey, digest_of
 from tracker.audit import Act
 from tracker.delivery_ports import Channels, NoChannels
 from tracker.ports import Reader, Series, Writer
 from tracker.queries import fresh
 from tracker.stamps import StampPolicy
+from tracker.taught import Taught
 
 WITH_BODY = ("POST", "PUT", "PATCH")
 _bearer = HTTPBearer(

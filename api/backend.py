@@ -9,12 +9,12 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.queues import QueueWatch
-from api.taught import Taught
 from tracker.clocks import Clock
 from tracker.delivery_ports import Channels
 from tracker.ports import Series, Store
 from tracker.second_look import Decode
 from tracker.stamps import StampPolicy
+from tracker.taught import Taught
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import structlog
 from gateway import metrics
 from tracker.clocks import Clock
 from tracker.ports import Store
+from tracker.taught import Taught
 from tracker.watching import look_at_due
 
 EVERY_S = 1.0
@@ -24,6 +25,7 @@ class Watching:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._taught = Taught()
 
     def turn(self) -> float:
         """Look at what is due; in how many seconds to go on."""
@@ -33,8 +35,9 @@ class Watching:
             with self._store.reading() as reader:
                 if not reader.timers(now, 1):
                     return EVERY_S
+                taught = self._taught.by(reader, now)
             with self._store.recording() as tx:
-                looked, events = look_at_due(tx, now, AT_ONCE)
+                looked, events = look_at_due(tx, now, AT_ONCE, taught)
             metrics.LOOKED.inc(looked)
             for event in events:
                 metrics.ALERTS.labels(event.kind).inc()

@@ -37,14 +37,25 @@ OVER = (State.RESOLVED, State.RETRACTED)
 class Policy(NamedTuple):
     """How a rule becomes an alert: how severe it is; for how long (ms) it must hold before
     anybody hears of it, and for how long it must be gone; after how long the `levels` of its
-    ladder come (ms since it has held) ; how often it is repeated until somebody acknowledges it
-    (None: never)."""
+    ladder come (ms since it has held) and how severe it is from the second one on (`escalate`; the
+    last holds for all that follow); how often it is repeated until somebody acknowledges it (None:
+    never)."""
 
     severity: str = "warning"
     hold_ms: int = 0
     clear_ms: int = 0
     levels: tuple[int, ...] = ()
     repeat_ms: int | None = None
+    escalate: tuple[str, ...] = ()
+
+    def severity_at(self, level: int) -> str:
+        """How severe an alert is at a level; the first is 1.
+
+        >>> [Policy("info", escalate=("warning",)).severity_at(level) for level in (0, 1, 2, 3)]
+        ['info', 'info', 'warning', 'warning']
+        """
+        further = self.escalate[: max(level - 1, 0)]
+        return further[-1] if further else self.severity
 
 
 class Alert(NamedTuple):
@@ -140,9 +151,11 @@ def _opened(
     before: Alert | None, subject: Subject, holding: Holding, policy: Policy, now: int
 ) -> Step:
     if before is not None and now - before.changed < REOPENED_MS:
+        level = max(_level(before.since, policy, now), before.level)
         again = before._replace(
             state=State.OPEN,
-            level=max(_level(before.since, policy, now), before.level),
+            severity=policy.severity_at(level),
+            level=level,
             changed=now,
             told=now,
             gone=None,
@@ -151,21 +164,22 @@ def _opened(
         )
         return again, [Event(again, "reopened", now)]
     level, episode = _level(holding.since, policy, now), before.episode + 1 if before else 1
-    made = Alert(
-        *subject, episode, State.OPEN, policy.severity, level, holding.since, now, now, now
-    )._replace(why=holding.why)
+    severity = policy.severity_at(level)
+    made = Alert(*subject, episode, State.OPEN, severity, level, holding.since, now, now, now)
+    made = made._replace(why=holding.why)
     return made, [Event(made, "opened", now)]
 
 
 def _held(alert: Alert, holding: Holding, policy: Policy, now: int) -> Step:
     events = list[Event]()
-    alert = alert._replace(gone=None, why=holding.why)
+    level = max(_level(alert.since, policy, now), alert.level)
+    is_higher, severity = level > alert.level, policy.severity_at(level)
+    alert = alert._replace(gone=None, why=holding.why, level=level, severity=severity)
     if alert.state == State.SNOOZED and alert.until is not None and now >= alert.until:
         alert = alert._replace(state=State.OPEN, until=None, changed=now, told=now)
         events.append(Event(alert, "woken", now))
-    level = _level(alert.since, policy, now)
-    if level > alert.level:
-        alert = alert._replace(level=level, changed=now, told=now)
+    if is_higher:
+        alert = alert._replace(changed=now, told=now)
         events.append(Event(alert, "escalated", now))
     elif alert.state == State.OPEN and _is_to_be_repeated(alert, policy, now):
         alert = alert._replace(told=now)

@@ -45,8 +45,6 @@ def watch(
         before = _before(alert, held.get(rule.id))
         holding = holds(rule, look, before)
         after, events = step(alert, subject, holding, policy, look.now)
-        if after is not None and not after.over:
-            after = after._replace(severity=rule.severity_at(after.level))
         if after is not None and after != alert:
             found.alerts.append(after)
         found.events.extend(events)

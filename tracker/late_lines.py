@@ -128,6 +128,17 @@ def late_lines(
     return sorted(found, key=lambda one: one.place)
 
 
+def expected(
+    reader: Reader, now: int, taught: Learned, lines: Sequence[tuple[Lease, Line]]
+) -> dict[str, Expected]:
+    """What is to be expected of some lines under way, by their names."""
+    return {
+        one.line.name: one
+        for process, some in _by_process(reader, _known_of(reader, lines))
+        for one in _expected(reader, process, some, taught, now)
+    }
+
+
 def _lines(
     reader: Reader, now: int, wanted: Callable[[Line], bool], customer: str | None = None
 ) -> list[_Known]:
@@ -138,6 +149,11 @@ def _lines(
         for line in lease.lines
         if line.asset is not None and line.start_at <= now and wanted(line)
     ]
+    return _known_of(reader, lines)
+
+
+def _known_of(reader: Reader, lines: Sequence[tuple[Lease, Line]]) -> list[_Known]:
+    """Those of registered assets, with what was told of them."""
     assets = reader.assets_by_id(sorted({line.asset for _, line in lines if line.asset}))
     changes = reader.entered(assets)
     told = {

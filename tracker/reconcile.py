@@ -32,7 +32,6 @@ KINDS = frozenset(Kind)
 LOOK_AGAIN_MS = HOUR_MS  # where what holds may change with time alone
 BACK_FOR_MS = 6 * HOUR_MS  # so long it must look back before that is believed without a scan
 OF_TIME = (Kind.OVERDUE, Kind.LATE_IN_TRANSIT, Kind.LOST)
-_QUIET = Policy()
 
 
 class Paper(NamedTuple):
@@ -141,8 +140,6 @@ class _Run:
             ready = self._stays(line) + policy.hold_ms
             policy = policy._replace(hold_ms=max(ready - holding.since, 0))
         after, events = step(alert, subject, holding, policy, now)
-        if after is not None and not after.over:
-            after = after._replace(severity=rule.severity_at(after.level))
         self._keep(after if after != alert else None, events)
         due = next_look(after, holding, policy)
         self.times += [due] if due is not None else []
@@ -183,7 +180,8 @@ class _Run:
         if others:
             return ended(alert, State.RESOLVED, str(others[0]), now)
         if kind == Kind.OVERDUE:  # on its way, perhaps; it is not back
-            return step(alert, Subject(*alert[:4]), Holding(alert.since, alert.why), _QUIET, now)
+            as_it_is = Holding(alert.since, alert.why), Policy(alert.severity)
+            return step(alert, Subject(*alert[:4]), *as_it_is, now)
         return step(alert, Subject(*alert[:4]), None, Policy(clear_ms=BACK_FOR_MS), now)
 
     def _came(self, alert: Alert, came: Return, deadline: int) -> Step:

@@ -97,11 +97,6 @@ class Rule(Value):
         of_class = not self.classes or class_ in self.classes
         return of_class and (not self.sites or not set(sites).isdisjoint(self.sites))
 
-    def severity_at(self, level: int) -> Severity:
-        """How severe its alerts are at a level; the first is 1."""
-        further = self.escalate[: max(level - 1, 0)]
-        return further[-1] if further else self.severity
-
 
 class LineRule(Rule):
     """A rule about the line of a lease. Its `sites` are those of the lease."""

@@ -102,7 +102,8 @@ def policy_of(rule: Rule) -> Policy:
         levels = [rule.ladder[0] - before for before in rule.ladder]
     else:
         levels = [0, *rule.ladder]
-    return Policy(rule.severity, rule.hold, rule.clear, tuple(levels), rule.repeat)
+    times = rule.hold, rule.clear, tuple(levels), rule.repeat
+    return Policy(rule.severity, *times, tuple(rule.escalate))
 
 
 def read_rules(content: str | bytes) -> Rules:

@@ -14,9 +14,19 @@ from typing import NamedTuple
 from tracker.alert_news import note
 from tracker.alerts import DAY_MS, Alert, Event, Subject
 from tracker.asset_watch import Watched, watch, watched
-from tracker.conditions import AssetLook
+from tracker.conditions import Reading
 from tracker.fold import Belief
+from tracker.forewarn import (
+    Course,
+    Foreseen,
+    Forewarning,
+    Known,
+    forewarn,
+    forewarnings,
+    is_to_be_foreseen,
+)
 from tracker.inference import Setting
+from tracker.late_lines import Learned, expected
 from tracker.leases import Lease, Line, Partner
 from tracker.notices import queue
 from tracker.overdue import Glance, back
@@ -30,65 +40,126 @@ from tracker.sight import sight
 from tracker.stage import predicted
 
 SOONEST_MS = 1_000
+NOTHING_TAUGHT = Learned()
 
 
 class InForce(NamedTuple):
-    """The rules in force, about lines and about assets."""
+    """The rules in force, about lines, forecasts and assets, and what lines have taught."""
 
     lines: Sequence[Governed]
+    forecasts: Sequence[Forewarning]
     assets: Sequence[Watched]
+    taught: Learned
 
     @classmethod
-    def of(cls, rules: Rules) -> InForce:
-        return cls(governed(rules), watched(rules))
+    def of(cls, rules: Rules, taught: Learned) -> InForce:
+        return cls(governed(rules), forewarnings(rules), watched(rules), taught)
+
+
+class _Seen(NamedTuple):
+    """An asset under a look: what is set up and known of it, and its lease lines."""
+
+    setting: Setting
+    belief: Belief | None
+    told: Present | None
+    glance: Glance
+    paper: Paper
+
+    @property
+    def courses(self) -> list[Course]:
+        """Its lines, and how each is over."""
+        return [Course(lease, line, self._over(line)) for lease, line in self.paper.lines]
+
+    def _over(self, line: Line) -> str | None:
+        if line.ended is not None:
+            return line.ended.how
+        came = back(line, self.glance.entered, self.glance.received)
+        return "returned" if came is not None else None
 
 
 def look(tx: Writer, assets: Iterable[str], now: int, rules: InForce) -> list[Event]:
     """Look at some assets at `now` (epoch ms), and store what comes of it; what happened to
     alerts."""
     wanted = sorted({*assets})
-    beliefs = tx.beliefs(wanted)  # they are locked by this
-    lines = tx.lines_of(wanted)
-    presents, settings, held = tx.presents(wanted), tx.settings(wanted), tx.held_of(wanted)
-    alerts, owners = tx.alerts_of(wanted), owners_of(tx.partners())
-    leases = tx.leases_by_id(line.lease for some in lines.values() for line in some)
-    hits, found = tx.hits_of(wanted), dict[str, Assessed]()
-    for asset, setting in settings.items():
-        pairs = [(leases[line.lease], line) for line in lines.get(asset, ())]
-        last, since = last_episodes(alerts.get(asset, ())), held.get(asset, {})
-        paper = Paper(pairs, owners, setting.case.asset.class_, last, since)
-        belief, told = beliefs.get(asset), presents.get(asset)
-        glance = _glance(tx, setting, belief, told, now)
-        of_lines = assess(asset, paper, glance, _others(tx, pairs), rules.lines)
-        felt = tuple(hits.get(asset, ()))
-        seen = sight(tx, setting, belief, told, glance, [line for _, line in pairs], felt)
-        found[asset] = _both(of_lines, watch(asset, seen, last, since, rules.assets), seen)
+    seen = _gathered(tx, wanted, now)
+    foreseen, hits = _foreseen(tx, seen, now, rules), tx.hits_of(wanted)
+    found = {
+        asset: _assessed(tx, asset, one, foreseen, tuple(hits.get(asset, ())), rules)
+        for asset, one in seen.items()
+    }
     tx.save_alerts([alert for one in found.values() for alert in one.alerts])
     events = [event for one in found.values() for event in one.events]
     numbers = note(tx, events, now)
-    about = {one.alert.id: _about(one.alert, settings, beliefs, leases) for one in events}
+    about = {one.alert.id: _about(one.alert, seen[one.alert.asset]) for one in events}
     queue(tx, list(zip(numbers, events, strict=True)), about, now)
     tx.set_held({asset: one.held for asset, one in found.items()})
     tx.forget_hits(hits)
-    behind = {asset: one.behind for asset, one in presents.items()}
+    behind = {asset: one.told.behind for asset, one in seen.items() if one.told is not None}
     times = {a: _timer(one.next_at, behind.get(a, 0), now) for a, one in found.items()}
     tx.set_timers({**dict.fromkeys(wanted), **times})
     return events
 
 
-def _about(
-    alert: Alert,
-    settings: Mapping[str, Setting],
-    beliefs: Mapping[str, Belief],
-    leases: Mapping[str, Lease],
-) -> About:
+def _gathered(tx: Writer, wanted: Sequence[str], now: int) -> dict[str, _Seen]:
+    """What is known of assets; they are locked by this."""
+    beliefs, lines = tx.beliefs(wanted), tx.lines_of(wanted)
+    presents, held = tx.presents(wanted), tx.held_of(wanted)
+    alerts, owners = tx.alerts_of(wanted), owners_of(tx.partners())
+    leases = tx.leases_by_id(line.lease for some in lines.values() for line in some)
+    seen = dict[str, _Seen]()
+    for asset, setting in tx.settings(wanted).items():
+        pairs = [(leases[line.lease], line) for line in lines.get(asset, ())]
+        last, since = last_episodes(alerts.get(asset, ())), held.get(asset, {})
+        paper = Paper(pairs, owners, setting.case.asset.class_, last, since)
+        belief, told = beliefs.get(asset), presents.get(asset)
+        seen[asset] = _Seen(setting, belief, told, _glance(tx, setting, belief, told, now), paper)
+    return seen
+
+
+def _foreseen(
+    reader: Reader, seen: Mapping[str, _Seen], now: int, rules: InForce
+) -> dict[str, Foreseen]:
+    """What is foreseen of the lines whose time it is, by their names."""
+    lines = [
+        (course.lease, course.line)
+        for one in seen.values()
+        for course in one.courses
+        if is_to_be_foreseen(course, one.paper.held, one.glance.now, rules.forecasts)
+    ]
+    told = expected(reader, now, rules.taught, lines) if lines else {}
+    return {name: Foreseen(one.p, one.back[1]) for name, one in told.items()}
+
+
+def _assessed(
+    tx: Reader,
+    asset: str,
+    one: _Seen,
+    foreseen: Mapping[str, Foreseen],
+    hits: tuple[Reading, ...],
+    rules: InForce,
+) -> Assessed:
+    """What comes of a look at one asset."""
+    paper, glance = one.paper, one.glance
+    of_lines = assess(asset, paper, glance, _others(tx, paper.lines), rules.lines)
+    known = Known(asset, paper.class_, glance.now, one.courses, paper.alerts, paper.held, foreseen)
+    lines = [line for _, line in paper.lines]
+    seen = sight(tx, one.setting, one.belief, one.told, glance, lines, hits)
+    found = (
+        of_lines,
+        forewarn(known, rules.forecasts),
+        watch(asset, seen, paper.alerts, paper.held, rules.assets),
+    )
+    # What devices say of themselves is looked at each day.
+    return _together(found, seen.now + DAY_MS if seen.sources else None)
+
+
+def _about(alert: Alert, seen: _Seen) -> About:
     """What more there is to tell whoever hears of an alert."""
-    setting, belief = settings[alert.asset], beliefs.get(alert.asset)
-    site = belief.whereabouts.site if belief is not None else None
+    leases = {lease.id: lease for lease, _ in seen.paper.lines}
     lease = leases.get(alert.lease or "")
     return About(
-        asset_class=setting.case.asset.class_,
-        site=site,
+        asset_class=seen.paper.class_,
+        site=seen.belief.whereabouts.site if seen.belief is not None else None,
         partner=lease.customer if lease is not None else None,
     )
 
@@ -98,23 +169,24 @@ def _timer(next_at: int | None, behind: int, now: int) -> int | None:
     return None if next_at is None else max(next_at + behind, now + SOONEST_MS)
 
 
-def _both(one: Assessed, other: Assessed, seen: AssetLook) -> Assessed:
-    times = [at for at in (one.next_at, other.next_at) if at is not None]
-    if seen.sources:
-        times.append(seen.now + DAY_MS)  # what devices say of themselves is looked at each day
-    held = one.held | other.held
-    alerts, events = one.alerts + other.alerts, one.events + other.events
+def _together(found: Sequence[Assessed], daily: int | None) -> Assessed:
+    times = [at for at in (daily, *(one.next_at for one in found)) if at is not None]
+    alerts = [alert for one in found for alert in one.alerts]
+    events = [event for one in found for event in one.events]
+    held = {name: at for one in found for name, at in one.held.items()}
     return Assessed(alerts, events, held, min(times, default=None))
 
 
-def look_at_due(tx: Writer, now: int, limit: int) -> tuple[int, list[Event]]:
+def look_at_due(
+    tx: Writer, now: int, limit: int, taught: Learned = NOTHING_TAUGHT
+) -> tuple[int, list[Event]]:
     """Look at the assets whose timers have run out, some at a time: how many there were, and what
-    happened to alerts."""
+    happened to alerts. `taught` is what lease lines have taught for forecasts."""
     due = tx.timers(now, limit)
     tx.beliefs(due)  # locked: another worker may have been there before
     times = tx.timers_of(due)
     still = [asset for asset in due if times.get(asset, now + 1) <= now]
-    return len(due), look(tx, still, now, InForce.of(tx.rules()))
+    return len(due), look(tx, still, now, InForce.of(tx.rules(), taught))
 
 
 def last_episodes(alerts: Sequence[Alert]) -> dict[Subject, Alert]:

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from api.taught import Taught
 from tracker.audit import PROGRAM
 from tracker.facts import state
 from tracker.leases import Lease, Line, ends_at, starts_at
 from tracker.model import Asset, Fact
 from tracker.registry import save_asset
 from tracker.stamps import StampPolicy
+from tracker.taught import Taught
 
 NOON = 1_767_614_400_000  # 2026-01-05T12:00:00Z
 DAY = 24 * 3_600_000

@@ -129,6 +129,18 @@ def test_one_alert_never_overdue_and_lost_together():
     ]
 
 
+def test_what_is_told_of_a_level_has_its_severity_also_on_the_way_back():
+    rules, world = governed(shipped()), World()
+    world.look(DEADLINE, THERE)
+    paper = Paper([(LEASE, LINE)], OWNERS, "pallet", world.alerts, world.held)
+    (event,) = assess("A1", paper, Glance(DEADLINE + 7 * DAY, THERE, OUT), {}, rules).events
+    assert (event.kind, event.alert.severity) == ("escalated", "critical")
+    world.look(DEADLINE + 7 * DAY, THERE)
+    world.look(DEADLINE + 8 * DAY, AWAY)
+    (alert,) = [one for one in world.alerts.values() if one.rule == "overdue"]
+    assert (alert.level, alert.severity) == (3, "critical")
+
+
 def test_what_is_overdue_for_a_month_is_presumed_lost_with_no_message():
     world = World()
     world.look(DEADLINE, THERE)

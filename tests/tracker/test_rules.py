@@ -156,7 +156,7 @@ class TestShipped:
         policy = policy_of(late)
         assert (policy.hold_ms, policy.levels) == (0, (0, 3 * D, 7 * D))
         assert policy.repeat_ms == 72 * H
-        told = [late.severity_at(level) for level in range(5)]
+        told = [policy.severity_at(level) for level in range(5)]
         assert told == ["serious", "serious", "serious", "critical", "critical"]
 
     def test_a_forecast_counts_backwards_from_the_deadline(self):

@@ -173,6 +173,32 @@ def test_what_is_no_shock_or_no_number_calls_nobody(db, make):
     assert look(db, make.NOW + 5) == (0, [])
 
 
+def test_what_will_be_late_is_told_before_and_overdue_takes_its_place(db, make):
+    ten = make.NOW + 10 * DAY
+    line = Line("L-B1", "1", "B1", None, date(2026, 9, 1), date(2026, 9, 11), make.NOW, ten)
+    with db.store.writing() as tx:
+        register_asset(tx, Asset("B1", "pallet", initial_stage="in_use"))
+        tx.put_lease(Lease("L-B1", "acme", ("cust-1",), "UTC", grace_h=1, lines=(line,)))
+        tx.set_timers({"B1": make.NOW})
+    tell(db, make, "B1", "lease_started", make.NOW)
+    tell(db, make, "B1", "return_requested", make.NOW + 10)
+    tell(db, make, "B1", "return_cancelled", make.NOW + 20)
+    told = []
+    deadline = ten + HOUR_MS
+    for _ in range(200):
+        with db.store.reading() as reader:
+            now = reader.timers_of(["B1"]).get("B1", deadline + 1)
+        if now > deadline:
+            break
+        told += [one for one in look(db, now)[1] if one[0] == "B1"]
+    assert next(kind for _, rule, kind in told if rule == "late_forecast") == "opened"
+    with db.store.reading() as reader:
+        found = {one.rule: one for one in reader.alerts_of(["B1"])["B1"]}
+    assert (found["late_forecast"].state, found["overdue"].state) == ("resolved", "open")
+    assert found["late_forecast"].resolution == "fell due"
+    assert found["late_forecast"].why["p"] >= 0.4
+
+
 COLD = b"rules:\n  - {id: cold_chain, kind: temperature, at_least: 2, at_most: 8, hold: 15 min}\n"
 
 
