@@ -49,7 +49,9 @@ class Alert(BaseModel):
     """Something that needs attention: what, since when, and why."""
 
     id: str = Field(description="Its id.", examples=["al_11596bf6a498e47d5236"])
-    asset: str = Field(description="The asset.", examples=["pallet-1"])
+    asset: str = Field(
+        description="The asset; of an alert about a reader, the reader.", examples=["pallet-1"]
+    )
     lease: str | None = Field(description="The lease; null: none.", examples=["L-17"])
     line: str | None = Field(description="The line of it.", examples=["1"])
     rule: str = Field(description="The rule that it came of.", examples=["overdue"])

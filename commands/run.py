@@ -25,7 +25,7 @@ from gateway.retention import Retention
 from gateway.roll_calling import RollCall
 from gateway.running import Beside, Parts, Running, embedded_gateway
 from gateway.sweeping import Sweep
-from gateway.watching import Watching
+from gateway.watching import Watching, WatchingReaders
 from gateway.worker import Job, Worker
 from tracker.clocks import Clock
 from tracker.ports import Series, SeriesUnavailable, Store
@@ -149,6 +149,7 @@ def worker_jobs(settings: Settings, series: Series | None, store: Store, clock: 
     """What there is to do with no message arriving. UserError where the database does not know
     of the time-series store."""
     jobs: list[Job] = [Sweep(store, clock), RollCall(store, clock), Watching(store, clock)]
+    jobs.append(WatchingReaders(store, clock))
     jobs.append(Delivering(store, settings.channels(clock), clock))
     if series is not None:
         with store.reading() as reader:

@@ -1,17 +1,22 @@
-"""Watching: assets of which something new is told, or whose time has come, are looked at, and
-alerts about them are raised or ended."""
+"""Watching: assets of which something new is told, or whose time has come, and readers that are
+away are looked at, and alerts about them are raised or ended."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import structlog
 
 from gateway import metrics
+from tracker.alerts import Event
 from tracker.clocks import Clock
 from tracker.ports import Store
+from tracker.reader_watch import look_at_readers, readers_to_look_at
 from tracker.taught import Taught
 from tracker.watching import look_at_due
 
 EVERY_S = 1.0
+READERS_EVERY_S = 5.0
 AT_ONCE = 100  # assets in a transaction
 FOR_S = 0.5  # at a time, for other jobs wait meanwhile
 
@@ -39,11 +44,37 @@ class Watching:
             with self._store.recording() as tx:
                 looked, events = look_at_due(tx, now, AT_ONCE, taught)
             metrics.LOOKED.inc(looked)
-            for event in events:
-                metrics.ALERTS.labels(event.kind).inc()
-                log.info("alert", alert=event.alert.id, what=event.kind)
+            _tell(events)
         return 0.0
 
     def health(self) -> tuple[str, ...]:
         """Nothing: what it does not find now it finds at its next turn."""
         return ()
+
+
+class WatchingReaders:
+    """A worker's job, likewise: readers that are away."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def turn(self) -> float:
+        """Look at readers; in how many seconds to do so again."""
+        now = self._clock.now()
+        with self._store.reading() as reader:
+            devices = readers_to_look_at(reader, now)
+        if devices:
+            with self._store.recording() as tx:
+                _tell(look_at_readers(tx, devices, now))
+        return READERS_EVERY_S
+
+    def health(self) -> tuple[str, ...]:
+        """Nothing, as above."""
+        return ()
+
+
+def _tell(events: Iterable[Event]) -> None:
+    for event in events:
+        metrics.ALERTS.labels(event.kind).inc()
+        log.info("alert", alert=event.alert.id, what=event.kind)

@@ -20,8 +20,11 @@ SAYS = {
     "returned_on_paper": "{asset} came back on paper alone",
     "wrong_partner": "{asset} is with another partner",
     "left_behind": "{asset} was left behind",
+    "late_forecast": "{asset} will likely be late",
+    "reader_down": "Reader {asset} is away",
 }
 OTHER = "{asset}: {rule}"
+READER = "reader"  # among the reasons where no asset is spoken of
 TITLES = {
     "opened": "{says}",
     "reopened": "Again: {says}",
@@ -99,7 +102,7 @@ def _plain(word: str) -> str:
 
 
 def _subject(alert: Alert, about: About) -> str:
-    words = [f"Asset {_asset(alert, about)}"]
+    words = [f"{'Reader' if READER in alert.why else 'Asset'} {_asset(alert, about)}"]
     if about.asset_class:
         words.append(f"of class {about.asset_class}")
     if alert.lease:

@@ -90,7 +90,8 @@ def look(tx: Writer, assets: Iterable[str], now: int, rules: InForce) -> list[Ev
     tx.save_alerts([alert for one in found.values() for alert in one.alerts])
     events = [event for one in found.values() for event in one.events]
     numbers = note(tx, events, now)
-    about = {one.alert.id: _about(one.alert, seen[one.alert.asset]) for one in events}
+    partners = tx.partners() if events else {}
+    about = {one.alert.id: _about(one.alert, seen[one.alert.asset], partners) for one in events}
     queue(tx, list(zip(numbers, events, strict=True)), about, now)
     tx.set_held({asset: one.held for asset, one in found.items()})
     tx.forget_hits(hits)
@@ -153,15 +154,22 @@ def _assessed(
     return _together(found, seen.now + DAY_MS if seen.sources else None)
 
 
-def _about(alert: Alert, seen: _Seen) -> About:
+def _about(alert: Alert, seen: _Seen, partners: Mapping[str, Partner]) -> About:
     """What more there is to tell whoever hears of an alert."""
-    leases = {lease.id: lease for lease, _ in seen.paper.lines}
-    lease = leases.get(alert.lease or "")
-    return About(
-        asset_class=seen.paper.class_,
-        site=seen.belief.whereabouts.site if seen.belief is not None else None,
-        partner=lease.customer if lease is not None else None,
+    asset, belief = seen.setting.case.asset, seen.belief
+    about = About(
+        name=asset.name or "",
+        asset_class=asset.class_,
+        site=belief.whereabouts.site if belief is not None else None,
     )
+    for lease, line in seen.paper.lines:
+        if (lease.id, line.id) == (alert.lease, alert.line):
+            customer = partners.get(lease.customer)
+            told = {"partner": lease.customer, "due": line.due_at, "timezone": lease.timezone}
+            return about.model_copy(
+                update=told | {"partner_name": customer.name if customer is not None else ""}
+            )
+    return about
 
 
 def _timer(next_at: int | None, behind: int, now: int) -> int | None:

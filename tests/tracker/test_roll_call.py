@@ -10,6 +10,7 @@ from tracker.fold import encode
 from tracker.model import Asset
 from tracker.outages import Outages
 from tracker.places import Reader, Site, Zone
+from tracker.reader_watch import look_at_readers, readers_to_look_at
 from tracker.registry import bind_tag, register_asset
 from tracker.roll_call import call_roll
 from tracker.stores.postgresql import PostgresqlStore
@@ -216,3 +217,34 @@ def test_readers_that_are_not_down_are_none_of_its_business():
     assert not none
     assert not none.down("rdr-1", 0)
     assert none.times(("rdr-1",)) == []
+
+
+def test_a_reader_that_is_away_is_one_alert_until_it_is_back(db, make):
+    came = [make.read(at(make, 0)), make.presence(at(make, 0.2), online=False)]
+    db.record(*messages(make, *came))
+    call(db)
+
+    def look(hour):
+        now = at(make, hour)
+        with db.store.recording() as tx:
+            events = look_at_readers(tx, readers_to_look_at(tx, now), now)
+        return [(one.kind, one.alert.asset, one.alert.rule) for one in events]
+
+    assert look(0.1) == []
+    assert look(0.3) == [("opened", READER, "reader_down")]
+    assert look(5) == []
+    back = at(make, 5.1)
+    db.record(make.message(make.read(back), device=READER, seq=9, received=back + 50))
+    call(db)
+    assert look(5.2) == [("resolved", READER, "reader_down")]
+    assert look(6) == []
+    with db.store.reading() as reader:
+        assert readers_to_look_at(reader, at(make, 6)) == []
+        (alert,) = reader.alerts_of([READER])[READER]
+    assert (alert.severity, alert.why, alert.since) == (
+        "serious",
+        {"reader": READER},
+        at(make, 0),
+    )
+    with db.store.reading() as reader:
+        assert verify(reader).sound

@@ -1,0 +1,71 @@
+"""Use case: look at readers that are away, and raise or end the alerts about them.
+
+A dead reader is one alert, not a thousand silent assets. The alert's `asset` is the reader. Few
+readers are away at a time, so all of them are looked at each time; what is found is stored in one
+transaction, under the lock of their devices: whoever looks beside finds it there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tracker.alert_news import note
+from tracker.alerts import OVER, Alert, Event, State, Subject, step
+from tracker.conditions import ReaderLook, reader_holds
+from tracker.lease_ports import AlertFilter
+from tracker.notices import queue
+from tracker.ports import Reader, Writer
+from tracker.recipients import About
+from tracker.refold import ALWAYS
+from tracker.rule_kinds import ReaderDown
+from tracker.rules import policy_of
+
+OPEN = tuple(str(state) for state in State if state not in OVER)
+AT_MOST = 10_000  # readers told of at a time
+
+
+def readers_to_look_at(reader: Reader, now: int) -> list[str]:
+    """The readers that are away at `now` (epoch ms), and those of which an alert is open."""
+    rules = reader.rules().readers()
+    if not rules:
+        return []
+    outages = reader.inference().outages
+    away = {
+        device
+        for device in reader.layout().readers(now)
+        if (spell := outages.away(device, now)) is not None and spell.until is None
+    }
+    begin = (ALWAYS, "")
+    open_ = (one for rule in rules for one in reader.alerts(_open(rule), begin, AT_MOST))
+    return sorted({*away, *(alert.asset for alert in open_)})
+
+
+def look_at_readers(tx: Writer, devices: Sequence[str], now: int) -> list[Event]:
+    """Look at some readers, and store what comes of it; what happened to alerts."""
+    tx.devices(devices)  # locked
+    layout, outages = tx.layout(), tx.inference().outages
+    readers, zones, rules = layout.readers(now), layout.zones(now), tx.rules().readers()
+    last = {Subject(*one[:4]): one for some in tx.alerts_of(devices).values() for one in some}
+    changed, events, about = list[Alert](), list[Event](), dict[str, About]()
+    for device in devices:
+        watched = readers[device].zones() if device in readers else []
+        sites = frozenset(zones[zone].site for zone in watched if zone in zones)
+        spell = outages.away(device, now)
+        away = spell.since if spell is not None and spell.until is None else None
+        look = ReaderLook(device, sites, away if device in readers else None)
+        for rule in rules:
+            alert = last.get(subject := Subject(device, None, None, rule.id))
+            holding = reader_holds(rule, look)
+            after, happened = step(alert, subject, holding, policy_of(rule), now)
+            if after is not None and after != alert:
+                changed.append(after)
+                about[after.id] = About(site=min(sites, default=None))
+            events += happened
+    tx.save_alerts(changed)
+    numbers = note(tx, events, now)
+    queue(tx, list(zip(numbers, events, strict=True)), about, now)
+    return events
+
+
+def _open(rule: ReaderDown) -> AlertFilter:
+    return AlertFilter(OPEN, rule.id)
