@@ -20,7 +20,7 @@ from tracker.ports import Writer
 group = typer.Typer(no_args_is_help=True, help="One alert, and what is done about it.")
 Id = Annotated[str, typer.Argument(help="Its id, as `retour alerts` lists it.")]
 TIMES = frozenset(
-    ("due", "deadline", "by", "back", "closed", "entered", "left", "heard", "at")
+    ("due", "deadline", "by", "expected", "back", "closed", "entered", "left", "heard", "at")
 )  # epoch ms
 Note = Annotated[str | None, typer.Option(help="A word for others.")]
 

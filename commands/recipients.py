@@ -41,6 +41,7 @@ def recipients_add(
     class_: Annotated[Names, typer.Option("--class", help="Only of this class.")] = [],  # noqa: B006
     partner: Annotated[Names, typer.Option(help="Only of what this partner has.")] = [],  # noqa: B006
     event: Annotated[Names, typer.Option(help="Only when this has happened.")] = [],  # noqa: B006
+    level: Annotated[int, typer.Option(help="Only from this level on.")] = 1,
     digest: Annotated[Every | None, typer.Option(help="In one message: hourly or daily.")] = None,
     hour: Annotated[int, typer.Option(min=0, max=23, help="Of a daily digest.")] = 8,
     quiet: Annotated[str, typer.Option(help="Hours in which only what is critical is told.")] = "",
@@ -57,6 +58,7 @@ def recipients_add(
         "sites": site,
         "classes": class_,
         "partners": partner,
+        "level": level,
     } | ({"events": event} if event else {})
     since, _, until = quiet.partition("-")
     described = described_by(
@@ -112,13 +114,20 @@ def recipient_row(one: Recipient) -> dict[str, Any]:
 
 
 def recipient_words(row: Mapping[str, Any]) -> dict[str, Any]:
-    filters = {name: value for name, value in row["filters"].items() if name != "events" and value}
+    filters = {
+        name: value
+        for name, value in row["filters"].items()
+        if name not in ("events", "level") and value
+    }
+    level = row["filters"]["level"]
+    words = [f"{name} {', '.join(value)}" for name, value in filters.items()]
+    words += [f"from level {level} on"] if level > 1 else []
     digest, quiet = row["digest"], row["quiet"]
     return {
         "id": row["id"],
         "name": row["name"],
         "channel": row["url"],
-        "of": "; ".join(f"{name} {', '.join(value)}" for name, value in filters.items()) or "all",
+        "of": "; ".join(words) or "all",
         "digest": digest["every"] if digest else None,
         "quiet": f"{quiet['since']}-{quiet['until']} {quiet['timezone']}" if quiet else None,
         "enabled": yes_no(row["enabled"]),

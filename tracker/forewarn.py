@@ -127,7 +127,7 @@ def _holding(foreseen: Foreseen, one: Course, rule: LateForecast, less: float) -
     if foreseen.p < rule.p - less:
         return None
     why = {"p": foreseen.p, "due": one.line.due_at, "deadline": one.deadline}
-    return Holding(rule.begins(one.deadline), why | {"by": foreseen.back})
+    return Holding(rule.begins(one.deadline), why | {"expected": foreseen.back})
 
 
 def _times(

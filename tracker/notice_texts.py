@@ -49,6 +49,11 @@ ENDS = {
 REASONS: tuple[tuple[str, type, bool, str], ...] = (
     ("p", float, False, "The probability of that is {:.0%}."),
     ("by", int, True, "It was expected by {}."),
+    ("expected", int, True, "It will probably be back by {}."),
+    ("heard", int, True, "It was heard last at {}."),
+    ("entered", int, True, "It has been there since {}."),
+    ("left", int, True, "It left a depot at {}."),
+    ("value", float, False, "What was measured is {:g}."),
     ("back", int, True, "It came back at {}."),
     ("closed", int, True, "The lease was closed at {}."),
     ("partner", str, False, "It stays at {site}, which is that of {}."),

@@ -140,7 +140,7 @@ def deliveries(
             told,
         )
         for recipient in recipients
-        if wants(recipient, event.kind, alert.rule, alert.severity, about)
+        if wants(recipient, event.kind, alert, about)
     ]
 
 

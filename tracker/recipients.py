@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field
 
+from tracker.alerts import Alert
 from tracker.leases import HOUR_MS
 from tracker.places import Name, Value, storable
 from tracker.quiet import Quiet, Zone, local_time, waking
@@ -82,6 +83,14 @@ class Filters(Value):
     sites: Words = Field(default=(), description="Sites where the asset is.", examples=[["cust-1"]])
     classes: Words = Field(default=(), description="Classes of assets.", examples=[["pallet"]])
     partners: Words = Field(default=(), description="Partners who have it.", examples=[["acme"]])
+    level: int = Field(
+        default=1,
+        ge=1,
+        le=10,
+        description="From which level of an alert on: more than 1 for whoever is called when nothing "
+        "was done.",
+        examples=[1],
+    )
     events: tuple[Event, ...] = Field(
         default=EVENTS,
         max_length=10,
@@ -138,25 +147,30 @@ class About(Value):
     timezone: str = "UTC"
 
 
-def wants(recipient: Recipient, kind: str, rule: str, severity: str, about: About) -> bool:
+def wants(recipient: Recipient, kind: str, alert: Alert, about: About) -> bool:
     """Whether somebody is told of an event of an alert.
 
-    >>> ops = Recipient(id="ops", url="mqtt:", filters=Filters(sites=["depot"]))
-    >>> wants(ops, "opened", "overdue", "warning", About(site="depot"))
+    >>> from tracker.alerts import State
+    >>> ops = Recipient(id="ops", url="mqtt:", filters=Filters(sites=["depot"], level=2))
+    >>> alert = Alert("A1", "L1", "1", "overdue", 1, State.OPEN, "serious", 2, 0, 0, 0, 0)
+    >>> wants(ops, "escalated", alert, About(site="depot"))
     True
-    >>> wants(ops, "opened", "overdue", "warning", About())
+    >>> wants(ops, "escalated", alert, About())
+    False
+    >>> wants(ops, "opened", alert._replace(level=1), About(site="depot"))
     False
     """
     filters = recipient.filters
     asked = (
-        (filters.rules, rule),
-        (filters.severities, severity),
+        (filters.rules, alert.rule),
+        (filters.severities, alert.severity),
         (filters.sites, about.site),
         (filters.classes, about.asset_class),
         (filters.partners, about.partner),
     )
     fits = all(not names or value in names for names, value in asked)
-    return recipient.enabled and kind in filters.events and fits
+    reached = max(alert.level, 1) >= filters.level
+    return recipient.enabled and kind in filters.events and fits and reached
 
 
 def due(recipient: Recipient, severity: str, now: int, of_rule: Quiet | None = None) -> int:

@@ -64,7 +64,8 @@ def test_it_is_foreseen_from_a_week_before_and_escalates_two_days_before():
     told = world.run(DEADLINE, 0.9)
     assert told == [("escalated", "warning", None), ("resolved", "warning", "fell due")]
     (alert,) = world.alerts.values()
-    assert alert.why == {"p": 0.9, "due": DUE, "deadline": DEADLINE, "by": world.asked[-1] + DAY}
+    times = {"due": DUE, "deadline": DEADLINE, "expected": world.asked[-1] + DAY}
+    assert alert.why == {"p": 0.9} | times
 
 
 def test_looks_between_ask_for_no_forecast():

@@ -96,6 +96,7 @@ class TestWhoIsTold:
             ({"sites": ["depot"]}, False),
             ({"classes": ["pallet"], "partners": ["acme"]}, True),
             ({"classes": ["pallet"], "partners": ["other"]}, False),
+            ({"level": 2}, False),
             ({"events": ["resolved"]}, False),
             ({"events": []}, False),
         ],
@@ -103,6 +104,12 @@ class TestWhoIsTold:
     def test_filters_let_pass_what_they_name(self, filters, told):
         recipient = OPS.model_copy(update={"filters": Filters(**filters)})
         assert bool(deliveries([recipient], 1, opened(), ABOUT, NOW)) is told
+
+    def test_who_is_called_next_hears_of_the_second_level_and_of_the_end(self):
+        boss = OPS.model_copy(update={"filters": Filters(level=2)})
+        for kind in ("escalated", "resolved"):
+            event = opened(ALERT._replace(level=2), kind)
+            assert len(deliveries([boss], 1, event, ABOUT, NOW)) == 1
 
     @pytest.mark.parametrize("name", ["sites", "classes", "partners"])
     def test_what_is_not_known_fits_no_filter(self, name):
