@@ -87,7 +87,7 @@ class Filters(Value):
         default=1,
         ge=1,
         le=10,
-        description="From which level of an alert on: more than 1 for whoever is called when nothing "
+        description="From which level of an alert on: 2 for whoever is called when nothing "
         "was done.",
         examples=[1],
     )
