@@ -59,6 +59,9 @@ class LeaseWriter(LeaseReader, Protocol):
     def put_lease(self, lease: Lease) -> None:
         """Add or change a lease: it has these lines and no others."""
 
+    def lock_leases(self) -> None:
+        """Nobody else who records changes a lease until the transaction ends."""
+
     def agree(self, agreements: Sequence[Agreement]) -> None:
         """Note what was agreed; nothing of it is ever changed."""
 

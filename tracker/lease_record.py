@@ -35,7 +35,10 @@ def write(tx: Writer, act: Act, steps: Sequence[Step]) -> None:
 def end_on_paper(tx: Writer, act: Act, ended: Iterable[tuple[str, int]]) -> None:
     """Close the line that each of some assets is on at an event time (epoch ms), where there is
     an open one: somebody has stated that its lease has ended then."""
-    for asset, at in ended:
+    stated = list(ended)
+    if stated:
+        tx.lock_leases()
+    for asset, at in stated:
         lines = tx.lines_of([asset]).get(asset, [])
         begun = [line for line in lines if line.ended is None and line.start_at <= at]
         if begun:

@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 
 from tracker import points
 from tracker.alarms import sound
-from tracker.facts import BadFact, check_stage
+from tracker.audit import Act
+from tracker.facts import ENDED, BadFact, check_stage
 from tracker.inference import Setting
+from tracker.lease_record import end_on_paper
 from tracker.letters import conflict_letter, reject_letters
 from tracker.model import DeadLetter, Device, Fact, Kind, Message, Observation, Quarantined, Values
 from tracker.outages import suspects
@@ -146,6 +148,7 @@ def record(
     tx.suspect(suspects(telling, tx.layout(), tx.inference().outages))
     refold_touched(tx, telling, recorded, _recordings(telling, devices))
     sound(tx, telling, recorded)
+    _close_lines(tx, telling, recorded)
     if logged and tx.projected():
         lines = [line for row in logged if (line := points.line(row, new[row.key]))]
         tx.queue_points(lines, recorded)
@@ -155,6 +158,14 @@ def record(
     came = sum(len(one.rows) + len(one.held) for one in sifted)
     result.duplicates = came - len(new) - len(copies.held) - len(conflicts)
     return result
+
+
+def _close_lines(tx: Writer, rows: Iterable[Observation], recorded: int) -> None:
+    """Close the lines of leases that ended, as scanners tell."""
+    for row in rows:
+        if isinstance(row.what, Fact) and row.what.kind == ENDED:
+            act = Act(f"device {row.device}", recorded, recorded)
+            end_on_paper(tx, act, [(row.what.asset, row.at)])
 
 
 def _recordings(rows: Sequence[Observation], devices: Mapping[str, Device]) -> dict[bytes, int]:

@@ -3,17 +3,21 @@
 from datetime import date
 from threading import Barrier, Thread
 
+import orjson
 import pytest
 
+from gateway.decoders.native import decode_events
 from tests.tracker import test_stores
 from tracker.arrange import arrange
 from tracker.audit import Act
 from tracker.facts import state
 from tracker.govern import govern
 from tracker.lease_ports import AlertFilter
-from tracker.leases import HOUR_MS, Lease, Line, Partner
+from tracker.leases import HOUR_MS, End, Lease, Line, Partner
 from tracker.model import Asset, Fact
 from tracker.places import Site
+from tracker.ports import StoreContended
+from tracker.record import record
 from tracker.registry import register_asset
 from tracker.rules import read_rules
 from tracker.watching import look_at_due
@@ -232,3 +236,59 @@ def test_the_clock_of_a_recording_is_its_own(db, make):
     looked, told = look(db, make.NOW)
     assert (looked, told) == (4, [])
     assert look(db, make.NOW + 60_000) == (0, [])
+
+
+def scanned(asset, at):
+    """A scanner's message that the lease of an asset has ended."""
+    fact = {"id": f"end-{asset}", "asset": asset, "kind": "lease_ended"}
+    payload = {"boot": "b1", "seq": 0, "events": [{"at": at, "fact": fact}]}
+    return decode_events(f"retour/v1/scan-{asset}/events", orjson.dumps(payload), at)
+
+
+def test_a_scanner_closes_the_line_of_a_lease_and_what_was_overdue_is_over(db, make):
+    deadline = make.NOW + DAY + HOUR_MS
+    look(db, make.NOW)
+    look(db, deadline)
+    db.register("scan-A1")
+    for _ in range(2):  # a copy of it changes nothing
+        db.record(scanned("A1", deadline + 5), recorded=deadline + 9)
+    with db.store.reading() as reader:
+        (line,) = reader.lines_of(["A1"])["A1"]
+        assert line.ended == End("returned", deadline + 5)
+        assert len(reader.agreements("L-A1")) == 1
+    assert look(db, deadline + 10)[1] == [("A1", "overdue", "resolved")]
+
+
+def test_two_gateways_close_two_lines_of_a_lease_at_once(db, open_store, make):
+    lines = [
+        Line("L-X", str(n), f"X{n}", None, date(2026, 9, 1), date(2026, 9, 9), make.NOW, make.NOW)
+        for n in range(2)
+    ]
+    with db.store.writing() as tx:
+        tx.put_lease(Lease("L-X", "acme", ("cust-1",), "UTC", lines=tuple(lines)))
+        for n in range(2):
+            register_asset(tx, Asset(f"X{n}", "pallet", initial_stage="in_use"))
+    for n in range(2):
+        db.register(f"scan-X{n}")
+    other, start, failed = open_store(), Barrier(2), []
+
+    def work(store, asset):
+        start.wait(WITHIN_S)
+        try:
+            with store.recording() as tx:
+                record(tx, [scanned(asset, make.NOW + 5)], [], make.POLICY)
+        except StoreContended as error:
+            failed.append(error)
+
+    stores = (db.store, other)
+    threads = [Thread(target=work, args=(s, f"X{n}")) for n, s in enumerate(stores)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WITHIN_S)
+    other.close()
+    assert failed == []
+    with db.store.reading() as reader:
+        lease = reader.lease("L-X")
+    assert [line.ended is not None for line in lease.lines] == [True, True]
+    assert lease.version == 3

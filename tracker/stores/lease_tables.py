@@ -89,6 +89,9 @@ class LeaseWrites(LeaseReads):
             values = [dict(zip(names, _line_row(line), strict=True)) for line in lease.lines]
             self._db.execute(insert(lines), values)
 
+    def lock_leases(self) -> None:
+        """Whoever writes is alone already, except on PostgreSQL."""
+
     def agree(self, agreements: Sequence[Agreement]) -> None:
         values = [one._asdict() | {"body": rows.json(dict(one.body))} for one in agreements]
         if values:

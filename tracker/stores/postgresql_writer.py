@@ -48,7 +48,7 @@ HELD = """
     SELECT min(-1 - (classid::bigint << 32 | objid::bigint)) FROM pg_locks
     WHERE locktype = 'advisory' AND objsubid = 1 AND classid::bigint >= 2147483648
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
-JOURNAL_LOCK = 0x5E71
+JOURNAL_LOCK, LEASES_LOCK = 0x5E71, 0x1EA5
 NEARBY = 20_000  # assets that are gone through for a page before the index of words is asked:
 # it gathers all that fit before it gives the first
 AT_ONCE = 1_000
@@ -227,6 +227,10 @@ class PostgresqlWriter(PostgresqlReader, SqlWriter):
             f"SELECT id FROM {table.name} WHERE id = ANY(%s::text[]) ORDER BY id FOR NO KEY UPDATE",
             (array(list(ids)),),
         )
+
+    def lock_leases(self) -> None:
+        # After the locks of assets, and with nothing locked after it that others wait with.
+        self._db.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LEASES_LOCK})")
 
     def journal(self, entries: Sequence[Entry], recorded: int) -> Sequence[int]:
         if not entries:
