@@ -159,10 +159,14 @@ def _known_of(reader: Reader, lines: Sequence[tuple[Lease, Line]]) -> list[_Know
     told = {
         asset: [Entered(stage, at) for _, stage, at in changes.get(asset, ())] for asset in assets
     }
+    of_asset = defaultdict[str, list[Line]](list)
+    for _, line in lines:
+        of_asset[line.asset or ""].append(line)
     return [
-        _Known(lease, line, assets[line.asset], told[line.asset], back(line, told[line.asset]))
+        _Known(lease, line, assets[line.asset], told[line.asset], came)
         for lease, line in lines
         if line.asset in assets
+        for came in [back(line, told[line.asset], (), of_asset[line.asset])]
     ]
 
 

@@ -38,7 +38,10 @@ def past_of(reader: Reader, asset: str) -> Past:
 
 def came_back(reader: Reader, line: Line) -> Return | None:
     """When a line's asset was back, as far as that was observed; whatever the paper says."""
-    return back(line, *past_of(reader, line.asset)) if line.asset is not None else None
+    if line.asset is None:
+        return None
+    others = reader.lines_of([line.asset]).get(line.asset, [])
+    return back(line, *past_of(reader, line.asset), others)
 
 
 def clash(line: Line, others: Iterable[Line], past: Past, now: int) -> Line | None:
@@ -55,12 +58,13 @@ def clash(line: Line, others: Iterable[Line], past: Past, now: int) -> Line | No
     """
     if line.asset is None or line.ended is not None:
         return None
+    others = list(others)
     for other in others:
         if other.ended is None and other.name != line.name:
             earlier, later = sorted((other, line), key=lambda one: one.start_at)
             overlap = later.start_at < earlier.due_at
             still_out = past.is_out and earlier.start_at <= now and earlier.due_at <= now
-            if (overlap or still_out) and back(earlier, *past) is None:
+            if (overlap or still_out) and back(earlier, *past, others) is None:
                 return other
     return None
 

@@ -7,7 +7,7 @@ later stages do not change that, only a correction that takes the entry away.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -57,8 +57,8 @@ class Glance(NamedTuple):
     """What is known of a line's asset at `now`, by its own clock: the probabilities of stages
     (`p`), the stages it `entered` in order, the event times at which somebody scanned it as
     `received`, at which `site` it stays, when the other lines of its order came `others_back`
-    (None: not yet), how long a transit takes (ms), and how long after its deadline the asset is
-    taken for lost (ms; None: never by time alone)."""
+    (None: not yet), how long a transit takes (ms), how long after its deadline the asset is taken
+    for lost (ms; None: never by time alone), and all lines of the asset."""
 
     now: int
     p: Mapping[str, float]
@@ -68,6 +68,7 @@ class Glance(NamedTuple):
     others_back: tuple[int | None, ...] = ()
     transit_ms: int = TRANSIT_MS
     lost_after_ms: int | None = None
+    lines: tuple[Line, ...] = ()
 
 
 class Return(NamedTuple):
@@ -77,11 +78,17 @@ class Return(NamedTuple):
     scanned: bool
 
 
-def back(line: Line, entered: Iterable[Entered], received: Iterable[int] = ()) -> Return | None:
+def back(
+    line: Line,
+    entered: Iterable[Entered],
+    received: Iterable[int] = (),
+    others: Iterable[Line] = (),
+) -> Return | None:
     """When a line's asset was back, if it is: the first depot stage entered, or scan of a receipt,
     after it was out on this line. What it was already when the line began does not count, nor
     does a stage that it goes out from again within TURNS_MS, nor `ready` after nothing but
-    `outbound`: then it had only seemed to leave.
+    `outbound`: then it had only seemed to leave. A return on the line's first day is that of the
+    one before, if that is among the asset's `others` and was still open.
 
     >>> from datetime import date
     >>> line = Line("L1", "1", "A1", None, date(2026, 1, 1), date(2026, 1, 9), 10, 90)
@@ -94,6 +101,26 @@ def back(line: Line, entered: Iterable[Entered], received: Iterable[int] = ()) -
     """
     events = [(one.at, one.stage) for one in entered if one.stage is not None]
     events += [(at, SCANNED) for at in received]
+    begins = _handed_over(line, others, events)
+    return _back(line, [one for one in events if begins is None or one[0] > begins])
+
+
+def _handed_over(
+    line: Line, others: Iterable[Line], events: Sequence[tuple[int, str]]
+) -> int | None:
+    """When an asset was back from the line before, where that was on the first day of this one."""
+    before = (
+        _back(other, events)
+        for other in others
+        if other.name != line.name
+        and other.start_at < line.start_at
+        and (other.ended is None or other.ended.at >= line.start_at)
+    )
+    first_day = range(line.start_at, line.start_at + 24 * HOUR_MS)
+    return max((came.at for came in before if came and came.at in first_day), default=None)
+
+
+def _back(line: Line, events: Sequence[tuple[int, str]]) -> Return | None:
     last, came = None, None
     for at, stage in sorted(events):
         if stage in OUT:
@@ -120,7 +147,7 @@ class Found(NamedTuple):
 def found(lease: Lease, line: Line, glance: Glance, elsewhere: Mapping[str, str]) -> list[Found]:
     """All that holds of a line now. `elsewhere` are the sites of other partners, and whose. The
     time that a finding is to hold before anybody hears of it is not looked at here."""
-    came = back(line, glance.entered, glance.received)
+    came = back(line, glance.entered, glance.received, glance.lines)
     return [
         *_due(lease, line, glance, came),
         *_paper(line, glance, came),

@@ -94,8 +94,12 @@ class _Run:
         self._asset, self._paper, self._glance, self._rules = asset, paper, glance, rules
 
     def line(self, lease: Lease, line: Line, others: tuple[int | None, ...]) -> None:
-        glance = self._glance._replace(others_back=others, lost_after_ms=self._lost_after_ms(lease))
-        came = back(line, glance.entered, glance.received)
+        glance = self._glance._replace(
+            others_back=others,
+            lost_after_ms=self._lost_after_ms(lease),
+            lines=tuple(other for _, other in self._paper.lines),
+        )
+        came = back(line, glance.entered, glance.received, glance.lines)
         holds = {str(one.kind): one for one in found(lease, line, glance, self._paper.owners)}
         if self._is_overdue(line):
             holds.pop(Kind.LATE_IN_TRANSIT, None)  # it goes on to be overdue until it is back

@@ -73,7 +73,8 @@ class _Seen(NamedTuple):
     def _over(self, line: Line) -> str | None:
         if line.ended is not None:
             return line.ended.how
-        came = back(line, self.glance.entered, self.glance.received)
+        others = [other for _, other in self.paper.lines]
+        came = back(line, self.glance.entered, self.glance.received, others)
         return "returned" if came is not None else None
 
 

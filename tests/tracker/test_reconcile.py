@@ -61,6 +61,38 @@ def test_back_is_the_first_depot_stage_after_it_was_out(entered, received, expec
     assert (came.at if came else None) == expected
 
 
+@pytest.mark.parametrize(
+    ("closed", "hours", "is_back"),
+    [
+        (None, 10, False),  # that was the return from the line before
+        (-1, 10, True),  # the paper of which was over by then, so it is a renewal
+        (None, 30, True),  # another day
+        (11, 10, False),
+    ],
+)
+def test_a_return_on_its_first_day_is_that_of_the_line_before(closed, hours, is_back):
+    ended = None if closed is None else End("returned", START + closed * HOUR_MS)
+    before = Line(
+        "L0", "1", "A1", None, date(2025, 12, 1), date(2026, 1, 1), 50 * DAY, START, ended
+    )
+    entered = (Entered("in_use", 60 * DAY), Entered("received", START + hours * HOUR_MS))
+    came = back(LINE, entered, (), (before, LINE))
+    assert (came is not None) is is_back
+    assert back(before, entered, (), (before, LINE)).at == START + hours * HOUR_MS
+
+
+def test_what_goes_out_again_on_that_day_is_overdue_when_its_time_comes():
+    before = Line("L0", "1", "A1", None, date(2025, 12, 1), date(2026, 1, 1), 50 * DAY, START)
+    stages = (("in_use", -9), ("received", 10), ("ready", 12), ("outbound", 15), ("in_use", 20))
+    entered = tuple(Entered(stage, START + h * HOUR_MS) for stage, h in stages)
+    lines = [(Lease("L0", "old", ("cust-2",), "UTC"), before), (LEASE, LINE)]
+    paper = Paper(lines, OWNERS, "pallet", {}, {})
+    found = assess("A1", paper, Glance(DEADLINE, THERE, entered), {}, RULES)
+    told = [(one.alert.lease, one.alert.rule) for one in found.events]
+    assert ("L1", "overdue") in told
+    assert ("L0", "overdue") not in told
+
+
 def test_overdue_is_told_at_the_very_millisecond():
     world = World()
     assert world.look(DEADLINE - 1, THERE) == []
