@@ -161,7 +161,7 @@ def list_alerts(
     filters = (*sorted(state), rule, asset, lease, severity)
     after = _alerts.position(cursor, *filters) or BEGINNING
     wanted = AlertFilter(tuple(state), rule, asset, lease, severity)
-    with caller.reading() as reader:
+    with caller.reading_for() as reader:
         found, last = cut(reader.alerts(wanted, after, limit + 1), limit)
     return AlertPage(
         items=[Alert(**_fields(one)) for one in found],
@@ -172,7 +172,7 @@ def list_alerts(
 @router.get("/alerts/{alert}", responses=documented(UnknownAlert))
 def get_alert(caller: TheCaller, alert: AlertId) -> AlertHistory:
     """An alert, and what happened to it."""
-    with caller.reading() as reader:
+    with caller.reading_for() as reader:
         found = reader.alert(alert)
         if found is None:
             raise UnknownAlert(alert)
@@ -212,7 +212,7 @@ def list_overdue(caller: TheCaller, limit: Limit = 100, cursor: Cursor = None) -
     """What should be back and is likely still with its customer, the longest overdue first."""
     after = _overdue.position(cursor) or BEGINNING
     now = caller.now()
-    with caller.reading() as reader:
+    with caller.reading_for() as reader:
         alerts, last = cut(overdue_alerts(reader, after, limit + 1), limit)
         lines = _lines(reader, alerts, now)
     return OverduePage(items=lines, next=_overdue.cursor((last.since, last.id)) if last else None)
@@ -222,7 +222,7 @@ def list_overdue(caller: TheCaller, limit: Limit = 100, cursor: Cursor = None) -
 def table_of_overdue(caller: TheCaller) -> Table:
     """The same as a table, of up to 10,000 lines."""
     now = caller.now()
-    with caller.reading() as reader:
+    with caller.reading_for() as reader:
         lines = _lines(reader, overdue_alerts(reader, BEGINNING, ROWS_AT_MOST), now)
     out = StringIO()
     table = csv.DictWriter(out, [*OverdueLine.model_fields])

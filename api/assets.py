@@ -264,7 +264,7 @@ def list_assets(
     least = None if p_min is None else str(p_min)
     filters = (q, class_, site, stage, least, *map(":".join, labels))
     after = _assets.position(cursor, *filters) or ""
-    with caller.reading() as reader:
+    with caller.reading_for() as reader:
         if site is not None:
             queries.known_place(reader, "site", site)
         wanted = AssetFilter(q, class_, site, tuple(labels), stage, p_min)
@@ -337,7 +337,7 @@ def get_asset(
     caller: TheCaller, response: Response, asset: AssetId, as_of: AsOf = None
 ) -> AssetDetail:
     """An asset, what tells about it, and where it is."""
-    with caller.reading() if as_of is not None else caller.about(asset) as reader:
+    with caller.reading() if as_of is not None else caller.about_for(asset) as reader:
         status = queries.asset_status(reader, asset, caller.now(), as_of)
     show_version(response, status.asset.version)
     return AssetDetail(
@@ -374,7 +374,7 @@ def patch_asset(
 @router.get("/{asset}/location", responses=documented(UnknownAsset, NotLocated, BeforeLog))
 def get_asset_location(caller: TheCaller, asset: AssetId, as_of: AsOf = None) -> Location:
     """Where an asset is: the newest place known of it, how old that is, and at which site."""
-    with caller.reading() if as_of is not None else caller.about(asset) as reader:
+    with caller.reading() if as_of is not None else caller.about_for(asset) as reader:
         located = queries.location(reader, asset, caller.now(), as_of)
     return Location.now(located)
 

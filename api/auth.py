@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import Depends, Request, Security
 from fastapi.concurrency import run_in_threadpool
@@ -15,8 +15,9 @@ from api.backend import Backend, TheBackend
 from tracker.access import ApiKey, digest_of
 from tracker.audit import Act
 from tracker.delivery_ports import Channels, NoChannels
+from tracker.partner_view import NotForPartners, PartnerView
 from tracker.ports import Reader, Series, Writer
-from tracker.queries import fresh
+from tracker.queries import fresh, known_asset
 from tracker.stamps import StampPolicy
 from tracker.taught import Taught
 
@@ -66,12 +67,20 @@ class Caller:
 
     @contextmanager
     def reading(self, scope: str = "read") -> Iterator[Reader]:
-        """One reading transaction, for a key that has the scope."""
+        """One reading transaction, for a key that has the scope and is no partner's."""
         # Not a dependency with `yield`: its transaction would outlast the handler, and hold
         # a connection while it waits for a thread.
         with self._backend.store.reading() as reader:
+            if self._known(reader).partner is not None:
+                raise NotForPartners
             self._admit(reader, scope)
             yield reader
+
+    @contextmanager
+    def reading_for(self) -> Iterator[Reader]:
+        """One reading transaction, for any key: of a partner's it sees what that one has."""
+        with self._backend.store.reading() as reader:
+            yield self._view(reader, self._admit(reader, "read"))
 
     @contextmanager
     def writing(self, scope: str = "write") -> Iterator[tuple[Writer, Act]]:
@@ -89,6 +98,17 @@ class Caller:
         self.admit()
         with fresh(self._backend.store, asset, self.now()) as reader:
             yield reader
+
+    @contextmanager
+    def about_for(self, asset: str) -> Iterator[Reader]:
+        """The same with the belief of an asset up to date. Raises UnknownAsset where a partner
+        has no such one."""
+        with self._backend.store.reading() as whole:
+            key = self._admit(whole, "read")
+            if key.partner is not None:
+                known_asset(self._view(whole, key), asset)  # others' are not folded for it
+        with fresh(self._backend.store, asset, self.now()) as reader:
+            yield self._view(reader, key)
 
     @property
     def key(self) -> str:
@@ -130,11 +150,26 @@ class Caller:
         """Real time."""
         return self._backend.clock.wall()
 
-    def _admit(self, reader: Reader, scope: str) -> None:
+    def _known(self, reader: Reader) -> ApiKey:
         key = _in_force(self._backend, reader, self._secret)
         self._request.state.key = key.id  # for the log
+        return key
+
+    def _admit(self, reader: Reader, scope: str) -> ApiKey:
+        key = self._known(reader)
         if not key.allows(scope):
             raise ScopeTooSmall(scope)
+        return key
+
+    def _view(self, reader: Reader, key: ApiKey) -> Reader:
+        """What a key may see. Raises InvalidKey where its partner is not there."""
+        if key.partner is None:
+            return reader
+        partner = reader.partners().get(key.partner)
+        if partner is None:
+            raise InvalidKey
+        # It has a few questions of a reader and refuses all others, which no type can say.
+        return cast(Reader, PartnerView(reader, partner, self.now()))
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:
@@ -160,8 +195,8 @@ def _in_force(backend: Backend, reader: Reader, secret: str) -> ApiKey:
 
 
 class Guarded:
-    """ASGI middleware: before a body is read, raises MissingKey or InvalidKey. To read and check
-    one costs more than whoever has no key may cost."""
+    """ASGI middleware: before a body is read, raises MissingKey, InvalidKey or NotForPartners. To
+    read and check one costs more than whoever has no key may cost."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -177,7 +212,8 @@ class Guarded:
 
 def _check(backend: Backend, secret: str) -> None:
     with backend.store.reading() as reader:
-        _in_force(backend, reader, secret)
+        if _in_force(backend, reader, secret).partner is not None:
+            raise NotForPartners  # it changes nothing
 
 
 async def _caller(

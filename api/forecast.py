@@ -11,7 +11,8 @@ from api.answers import BeliefPage
 from api.auth import TheCaller
 from api.cursors import Cursor, Limit, Listing, cut
 from api.times import MS_AT_MOST, Time
-from tracker.late_lines import Expected, late_lines
+from tracker.late_lines import Expected
+from tracker.partner_view import expected
 
 router = APIRouter(prefix="/v1", tags=["leases"])
 
@@ -76,8 +77,8 @@ def list_forecast(
     be back. All pages tell of the time of the first one."""
     position = _forecast.position(cursor, customer)
     now = caller.now() if position is None else position[0]
-    with caller.reading() as reader:
-        found = late_lines(reader, now, caller.taught.by(reader, caller.now()), customer)
+    with caller.reading_for() as reader:
+        found = expected(reader, now, lambda all_: caller.taught.by(all_, caller.now()), customer)
         stale = reader.stale_count()
     rest = [one for one in found if position is None or one.place > position[1:]]
     items, last = cut(rest[: limit + 1], limit)

@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.auth import TheCaller
 from api.problems import BadValue, UnknownKey, documented
 from api.times import Moment, Time
-from tracker.access import ApiKey, new_key
+from tracker.access import ApiKey, BadKey, check_partner, new_key
 from tracker.audit import audited
+from tracker.places import PlaceId
 
 router = APIRouter(prefix="/v1/keys", tags=["administration"])
 
@@ -25,6 +26,10 @@ class Key(BaseModel):
     name: str = Field(description="What it is for.", examples=["console"])
     scopes: list[Scope] = Field(
         description="What it may do; a greater scope includes the lesser.", examples=[["read"]]
+    )
+    partner: str | None = Field(
+        description="Only for what this partner has on lease; null: for everything.",
+        examples=["acme"],
     )
     created: Time = Field(description="When it was made, UTC.")
     expires: Time | None = Field(description="Until when it is valid, UTC; null: for ever.")
@@ -57,6 +62,11 @@ class KeyWanted(BaseModel):
     scopes: Annotated[list[Scope], Field(min_length=1)] = Field(
         description="What it may do; a greater scope includes the lesser.", examples=[["read"]]
     )
+    partner: PlaceId | None = Field(
+        None,
+        description="Only for what this partner has on lease; then `scopes` is `read` alone.",
+        examples=["acme"],
+    )
     expires: Moment | None = Field(
         None,
         description="Until when it is valid: ISO 8601 with an offset, or epoch ms. Left out: "
@@ -79,7 +89,12 @@ def create_key(caller: TheCaller, wanted: KeyWanted) -> NewKey:
     with caller.writing("admin") as (tx, act):
         if wanted.expires is not None and wanted.expires <= act.wall:
             raise BadValue("expires", "it would have expired already", at="body")
-        secret, key = new_key(wanted.name, tuple(wanted.scopes), act.wall, wanted.expires)
+        try:
+            check_partner(wanted.partner, wanted.scopes, tx.partners())
+        except BadKey as error:
+            raise BadValue(error.name, error.detail, at="body") from error
+        granted = (tuple(wanted.scopes), act.wall, wanted.expires, wanted.partner)
+        secret, key = new_key(wanted.name, *granted)
         tx.add_key(key)
         audited(tx, act, "create", "key", key.id, None, key.granted())
     return NewKey.model_validate({**_fields(key), "secret": secret})
@@ -100,5 +115,5 @@ def revoke_key(
 
 
 def _fields(key: ApiKey) -> dict[str, Any]:
-    names = ("id", "name", "scopes", "created", "expires", "revoked")
+    names = ("id", "name", "scopes", "partner", "created", "expires", "revoked")
     return {name: getattr(key, name) for name in names}

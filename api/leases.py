@@ -18,8 +18,8 @@ from api.problems import documented
 from api.times import Time
 from tracker import ical, lease_terms, leases
 from tracker.lease_book import BadLease, save_lease
-from tracker.lease_clash import came_back
 from tracker.lease_record import lease_fields, line_fields
+from tracker.partner_view import seen_back
 from tracker.places import PlaceId
 from tracker.queries import UnknownLease, every_lease, known_lease, known_partner
 from tracker.registry import Conflict, Unregistered
@@ -155,7 +155,7 @@ class CalendarResponse(Response):
 @router.get(".ics", response_class=CalendarResponse, responses=documented(UnknownLease))
 def get_calendar(caller: TheCaller, customer: Customer = None) -> CalendarResponse:
     """What is due when, as a calendar (RFC 5545): a day for each line that is open."""
-    with caller.reading() as reader:
+    with caller.reading_for() as reader:
         if customer is not None:
             known_partner(reader, customer)
         names = {id: one.name or id for id, one in reader.partners().items()}
@@ -174,7 +174,7 @@ def list_leases(
 ) -> LeasePage:
     """Leases by id: all, or those of a partner."""
     after = _leases.position(cursor, customer) or ""
-    with caller.reading() as reader:
+    with caller.reading_for() as reader:
         if customer is not None:
             known_partner(reader, customer)
         rows, last = cut(reader.leases(after, limit + 1, customer), limit)
@@ -187,11 +187,10 @@ def list_leases(
 @router.get("/{lease}", responses=documented(UnknownLease))
 def get_lease(caller: TheCaller, response: Response, lease: LeaseId) -> LeaseDetail:
     """A lease, what was agreed about it, and which of its assets were seen back."""
-    with caller.reading() as reader:
+    with caller.reading_for() as reader:
         known = known_lease(reader, lease)
         agreed = [one._asdict() for one in reader.agreements(lease)]
-        back = {line.id: came_back(reader, line) for line in known.lines}
-    seen = {id: one.at for id, one in back.items() if one is not None}
+        seen = seen_back(reader, known)
     show_version(response, known.version)
     return LeaseDetail.of_domain(known, seen_back=seen, agreements=agreed)
 

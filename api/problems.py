@@ -26,6 +26,7 @@ from tracker.enlist import NoChannel, NotParked, UnknownDelivery, UnknownRecipie
 from tracker.facts import FactConflict
 from tracker.lease_book import BadLease
 from tracker.lease_lines import UnknownLine
+from tracker.partner_view import NotForPartners
 from tracker.ports import SeriesUnavailable, StoreUnavailable
 from tracker.queries import (
     BeforeLog,
@@ -141,6 +142,7 @@ SORTS: Mapping[type[Exception], Sort] = {
         {"WWW-Authenticate": 'Bearer error="invalid_token"'},
     ),
     ScopeTooSmall: Sort(403, "scope-too-small", "The key's scope is too small"),
+    NotForPartners: Sort(403, "not-for-partners", "Not for a partner's key"),
     UnknownAsset: Sort(404, "unknown-asset", "Unknown asset"),
     NotLocated: Sort(404, "not-located", "The asset's place is not known"),
     UnknownDevice: Sort(404, "unknown-device", "Unknown device"),
@@ -195,6 +197,7 @@ EVERYWHERE = (
     MissingKey,
     InvalidKey,
     ScopeTooSmall,
+    NotForPartners,
     RequestValidationError,
     TooMany,
     StoreUnavailable,

@@ -12,7 +12,7 @@ from api.cursors import Cursor, Limit, Listing, Page, cut
 from api.parameters import AsOf, AssetId
 from api.problems import documented
 from api.times import MS_AT_MOST, Time
-from tracker import explain, queries, stages
+from tracker import explain, partner_view, queries, stages
 from tracker.model import Fact, Observation
 from tracker.ports import Crowd, Line
 from tracker.queries import BeforeLog, UnknownAsset, UnknownPlace
@@ -195,8 +195,8 @@ class Funnel(BaseModel):
 @router.get("/assets/{asset}/stage", responses=documented(UnknownAsset, BeforeLog))
 def get_asset_stage(caller: TheCaller, asset: AssetId, as_of: AsOf = None) -> StageAnswer:
     """In which stage of the flow an asset is, how likely each is, and why."""
-    with caller.reading() if as_of is not None else caller.about(asset) as reader:
-        status = stages.stage_of(reader, asset, caller.now(), as_of)
+    with caller.reading() if as_of is not None else caller.about_for(asset) as reader:
+        status = partner_view.stage_of(reader, asset, caller.now(), as_of)
     return _answer(status)
 
 
@@ -234,13 +234,13 @@ def get_stages(
 
 
 def _answer(status: StageStatus) -> StageAnswer:
-    told, seen = status.told, status.why is not None
+    told = status.told
     return StageAnswer(
         **{"class": status.class_},
         asset=status.asset,
         at=status.at,
         stage=told.stage,
-        since=told.since if seen else None,
+        since=told.since if status.seen else None,
         p=told.p,
         sentence=status.sentence,
         stages=status.stages,

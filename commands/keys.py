@@ -9,7 +9,7 @@ import typer
 from commands.asking import opened
 from commands.settings import load_settings
 from commands.show import AsJson, UserError, iso, out, show
-from tracker.access import SCOPES, new_key
+from tracker.access import SCOPES, BadKey, check_partner, new_key
 from tracker.audit import PROGRAM, Act, audited
 from tracker.clocks import Clock
 from tracker.ports import Store
@@ -23,17 +23,20 @@ def key_create(
     name: str,
     scope: Annotated[list[str], typer.Option(help="read, write or admin.")] = ["read"],  # noqa: B006
     days: Annotated[int | None, typer.Option(min=1, help="Days until it expires.")] = None,
+    partner: Annotated[
+        str | None, typer.Option(help="Only for what this partner has on lease.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Create an API key and show it, this once.
 
-    Example: retour key create console --scope read --days 90
+    Example: retour key create acme-portal --partner acme --days 90
     """
     if wrong := set(scope).difference(SCOPES):
         raise UserError(f"no such scope: {', '.join(wrong)}; there are {', '.join(SCOPES)}")
     settings = load_settings()
     clock, by = settings.make_clock(), settings.act().by
-    show(make_key(settings.store(), clock, name, scope, days, by), as_json)
+    show(make_key(settings.store(), clock, name, scope, days, by, partner), as_json)
 
 
 def make_key(
@@ -43,12 +46,17 @@ def make_key(
     scopes: list[str],
     days: int | None,
     by: str = PROGRAM.by,
+    partner: str | None = None,
 ) -> dict[str, str]:
-    """Create a key; the secret in the answer is nowhere else."""
+    """Create a key; the secret in the answer is nowhere else. Raises UserError."""
     act = Act(by, clock.now(), clock.wall())
     expires = None if days is None else act.wall + days * DAY
-    secret, key = new_key(name, tuple(scopes), act.wall, expires)
+    secret, key = new_key(name, tuple(scopes), act.wall, expires, partner)
     with store.writing() as tx:
+        try:
+            check_partner(partner, scopes, tx.partners())
+        except BadKey as error:
+            raise UserError(f"{error.detail}; nothing was made") from error
         tx.add_key(key)
         audited(tx, act, "create", "key", key.id, None, key.granted())
     return {"id": key.id, "name": name, "key": secret}
@@ -67,6 +75,7 @@ def key_list(as_json: AsJson = False) -> None:
                 "id": key.id,
                 "name": key.name,
                 "scopes": " ".join(key.scopes),
+                "partner": key.partner,
                 "created": iso(key.created),
                 "expires": iso(key.expires),
                 "revoked": iso(key.revoked),

@@ -20,13 +20,16 @@ class AlertEvent(NamedTuple):
 
 
 class AlertFilter(NamedTuple):
-    """Which alerts are asked for; None and () ask nothing."""
+    """Which alerts are asked for; None and () ask nothing. `rules`: of any of these; `customer`:
+    about leases of that partner."""
 
     states: tuple[str, ...] = ()
     rule: str | None = None
     asset: str | None = None
     lease: str | None = None
     severity: str | None = None
+    rules: tuple[str, ...] = ()
+    customer: str | None = None
 
 
 class LeaseReader(Protocol):
@@ -45,6 +48,12 @@ class LeaseReader(Protocol):
 
     def lines_of(self, assets: Iterable[str]) -> dict[str, list[Line]]:
         """All lines, open or ended, of some assets, by when they begin."""
+
+    def lines_held(
+        self, customer: str, now: int, assets: Iterable[str] | None = None
+    ) -> list[Line]:
+        """The lines of a customer that have begun by `now`, are open on paper and have an asset:
+        all of them, or those of some assets."""
 
     def agreements(self, lease: str) -> list[Agreement]:
         """All that was ever agreed about a lease, in the order in which it was recorded."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tracker.model import Fact
 from tracker.overdue import Entered
 from tracker.ports import Reader
@@ -15,7 +17,13 @@ EVERY = 2**31 - 1  # rows
 def entered_of(reader: Reader, asset: str, told: Present | None) -> tuple[Entered, ...]:
     """The stages that an asset entered, in order, the one it was first told to be in included,
     and what time alone tells of it."""
-    changes = reader.entered([asset]).get(asset, [])
+    return told_to_enter(reader.entered([asset]).get(asset, []), told)
+
+
+def told_to_enter(
+    changes: Sequence[tuple[str | None, str | None, int]], told: Present | None
+) -> tuple[Entered, ...]:
+    """The same of what a reader's `entered` tells of an asset."""
     first = changes[0][0] if changes else told.path.stage if told is not None else None
     entered = [Entered(first, ALWAYS), *(Entered(stage, at) for _, stage, at in changes)]
     if told is not None and told.told.stage != told.path.stage:

@@ -182,6 +182,9 @@ class Reader(LeaseReader, AlertReader, DeliveryReader, Protocol):
     def asset_ids(self) -> Iterator[str]:
         """Every asset's id, in order."""
 
+    def assets_among(self, ids: Iterable[str], wanted: AssetFilter) -> list[Asset]:
+        """Those of some assets that are asked for, by id."""
+
     def assets(self, wanted: AssetFilter, after: str, limit: int) -> list[Asset]:
         """Those that are asked for, by id, after an id."""
 

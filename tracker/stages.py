@@ -41,7 +41,7 @@ class StageStatus(NamedTuple):
     stage is at `at`, on the asset's clock. `why` is what it was told for, against the runner-up
     of then; `now` what the odds against the runner-up of now consist of. The `sentence` is that
     of the newer one of the two that has something to say. Without an observation there is no
-    reason."""
+    reason, and nothing is `seen`."""
 
     asset: str
     class_: str
@@ -53,6 +53,7 @@ class StageStatus(NamedTuple):
     why: Explanation | None
     now: Explanation | None
     sentence: str | None
+    seen: bool = True
 
 
 class Happened(NamedTuple):
@@ -126,6 +127,7 @@ def _unseen(setting: Setting, at: int) -> StageStatus:
         None,
         None,
         None,
+        seen=False,
     )
 
 

@@ -35,11 +35,17 @@ class AlertReads(sql.Speaks):
         table = schema.alerts
         position = (table.c.since, table.c.id)
         query = select(table).where(tuple_(*position) > tuple_(*after))
-        for name, value in wanted._asdict().items():
-            if name == "states":
-                query = query.where(table.c.state.in_(value)) if value else query
-            elif value is not None:
+        for name in ("rule", "asset", "lease", "severity"):
+            if (value := getattr(wanted, name)) is not None:
                 query = query.where(table.c[name] == value)
+        if wanted.states:
+            query = query.where(table.c.state.in_(wanted.states))
+        if wanted.rules:
+            query = query.where(table.c.rule.in_(wanted.rules))
+        if wanted.customer is not None:
+            leases = schema.leases
+            own = select(leases.c.id).where(leases.c.customer == wanted.customer)
+            query = query.where(table.c.lease.in_(own))
         query = query.order_by(*position).limit(limit)
         return [_alert(row) for row in self._db.execute(query)]
 

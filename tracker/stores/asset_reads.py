@@ -74,6 +74,29 @@ class AssetReads(sql.Speaks):
             )
         return [rows.asset(row) for row in self._db.execute(query)]
 
+    def assets_among(self, ids: Iterable[str], wanted: AssetFilter) -> list[Asset]:
+        table, found = schema.assets, list[Asset]()
+        for some in sql.chunks(sorted({*ids})):
+            query = select(*table.c[1:]).where(table.c.id.in_(some), *self._fits(wanted))
+            found += [rows.asset(row) for row in self._db.execute(query.order_by(table.c.id))]
+        return found
+
+    def _fits(self, wanted: AssetFilter) -> Iterator[ColumnElement[bool]]:
+        """All conditions, of an asset that was found otherwise: each is looked up for it alone."""
+        beliefs = schema.beliefs
+        yield from _also(wanted._replace(site=None))
+        if wanted.site is not None:
+            there = (beliefs.c.site == wanted.site, beliefs.c.asset == schema.assets.c.id)
+            yield select(beliefs.c.asset).where(*there).exists()
+        if wanted.text is not None:
+            yield self._has_words(wanted)
+
+    def _has_words(self, wanted: AssetFilter) -> ColumnElement[bool]:
+        """The condition that an asset has words that begin as is asked."""
+        matches = text("words MATCH :words").bindparams(words=_match(wanted))
+        of_asset = _words == schema.assets.c.number
+        return select(_words).select_from(text("words")).where(of_asset, matches).exists()
+
     def labelled(self, name: str, value: str) -> list[str]:
         table = schema.labels
         query = select(table.c.asset).where(table.c.name == name, table.c.value == value)

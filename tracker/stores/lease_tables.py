@@ -54,6 +54,21 @@ class LeaseReads(sql.Speaks):
                 found[line.asset or ""].append(line)
         return dict(found)
 
+    def lines_held(
+        self, customer: str, now: int, assets: Iterable[str] | None = None
+    ) -> list[Line]:
+        table, leases = schema.lines, schema.leases
+        query = (
+            select(table)
+            .join(leases, leases.c.id == table.c.lease)
+            .where(leases.c.customer == customer, table.c.start_at <= now)
+            .where(table.c.ended.is_(None), table.c.asset.is_not(None))
+        )
+        if assets is None:
+            return self._lines(query)
+        some = sql.chunks([*assets])
+        return [line for one in some for line in self._lines(query.where(table.c.asset.in_(one)))]
+
     def agreements(self, lease: str) -> list[Agreement]:
         table = schema.agreements
         query = select(*table.c[1:]).where(table.c.lease == lease).order_by(table.c.id)

@@ -91,6 +91,9 @@ class PostgresqlReader(SqlReader):
                     break
         return found
 
+    def _has_words(self, wanted: AssetFilter) -> ColumnElement[bool]:
+        return _words(wanted).where(_WORDS.c.rowid == schema.assets.c.number).exists()
+
     def _found(self, wanted: AssetFilter, here: ColumnElement[bool], limit: int) -> list[Asset]:
         """The first of some assets that meet the conditions beside the words."""
         assets = schema.assets

@@ -225,4 +225,5 @@ def api_key(row: Row[Any]) -> ApiKey:
         row.created,
         row.expires,
         row.revoked,
+        row.partner,
     )

@@ -425,6 +425,7 @@ api_keys = Table(
     Column("created", BIG, nullable=False),
     Column("expires", BIG),
     Column("revoked", BIG),
+    Column("partner", Text),
 )
 
 # Who has assets for a time, or works on them.

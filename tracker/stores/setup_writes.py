@@ -149,6 +149,7 @@ class SetupWrites(sql.Speaks):
                 created=key.created,
                 expires=key.expires,
                 revoked=key.revoked,
+                partner=key.partner,
             )
         )
 

@@ -1,4 +1,4 @@
-"""Leases, when to look at what, alerts, and who is told of them."""
+"""Leases, when to look at what, alerts, who is told of them, and keys of partners."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -140,3 +140,4 @@ def upgrade() -> None:
     op.create_index("deliveries_queued", "deliveries", ["queued", "id"])
     op.create_index("deliveries_state", "deliveries", ["state", "queued", "id"])
     op.create_index("deliveries_lead", "deliveries", ["lead"])
+    op.add_column("api_keys", sa.Column("partner", TEXT))
