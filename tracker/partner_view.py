@@ -1,8 +1,8 @@
 """What a partner may see: its own leases, and the assets that it has on them, while it has them.
 
 A view stands in the place of a reader, and knows no question but those that are written here: what
-nobody has thought of is refused. What it answers of an asset begins with the line that it is on, for
-what was before may be of another partner; what a partner may not see is as if it were not there.
+nobody has thought of is refused. What it answers of an asset begins with the line that it is on:
+what was before may be of another partner. What a partner may not see is as if it were not there.
 """
 
 from __future__ import annotations

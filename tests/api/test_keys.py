@@ -25,6 +25,7 @@ def test_a_key_is_made_used_and_revoked(admin: Any) -> None:
     assert key == {
         "name": "console",
         "scopes": ["read"],
+        "partner": None,
         "created": "2026-01-05T12:00:00.000Z",
         "expires": None,
         "revoked": None,

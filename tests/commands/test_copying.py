@@ -39,7 +39,7 @@ def source(world, tmp_path):
         record(tx, [message("trk-1", 4, fix(119, 50.0, 4.0))], [], POLICY)  # late: corrects
         trim(tx, NOON - 4 * HOUR, Act("me", NOON, NOON))
         record(tx, [message("trk-2", 9, fix(2000, *DEPOT))], [], POLICY)
-        tx.add_key(ApiKey("k1", "console", b"d" * 32, ("read",), 5))
+        tx.add_key(ApiKey("k1", "console", b"d" * 32, ("read",), 5, partner="acme"))
         save_asset(tx, Asset("crate-3", "crate", "Red", attributes={"wet": True}))
         tx.enqueue("t", b"\x00\xff")
     yield store

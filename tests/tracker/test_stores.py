@@ -582,7 +582,7 @@ class TestOutbox:
 
 
 class TestKeys:
-    KEY = ApiKey("k1", "console", b"d" * 32, ("read", "write"), 5, expires=9)
+    KEY = ApiKey("k1", "console", b"d" * 32, ("read", "write"), 5, expires=9, partner="acme")
 
     def test_a_key_is_found_by_its_digest(self, store):
         with store.writing() as tx:
