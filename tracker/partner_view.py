@@ -20,7 +20,7 @@ from tracker.lease_ports import AlertEvent, AlertFilter
 from tracker.leases import Agreement, Lease, Line, Partner
 from tracker.model import Asset, Binding
 from tracker.overdue import Kind, back
-from tracker.past import received_of, told_to_enter
+from tracker.past import received_in, told_to_enter
 from tracker.ports import AssetFilter, Reader
 from tracker.present import Present
 from tracker.punctuality import Customers
@@ -55,6 +55,7 @@ class PartnerView:
 
     def __init__(self, reader: Reader, partner: Partner, now: int) -> None:
         self._all, self._partner, self._now = reader, partner, now
+        self._known = dict[str, Line | None]()  # the line that an asset is on, None: on none
 
     def __getattr__(self, name: str) -> NoReturn:
         raise NotForPartners
@@ -206,16 +207,24 @@ class PartnerView:
     def _held(self, assets: Iterable[str]) -> dict[str, Line]:
         """The lines by which the partner has some assets, by asset: of each the one that began
         last of all, if it is the partner's, is open and the asset has not come back from it."""
-        lines = self._all.lines_held(self._partner.id, self._now, sorted({*assets}))
+        wanted = {*assets}
+        if new := wanted - self._known.keys():
+            self._known.update(dict.fromkeys(new) | self._look(new))
+        found = ((asset, self._known[asset]) for asset in sorted(wanted))
+        return {asset: line for asset, line in found if line is not None}
+
+    def _look(self, assets: Iterable[str]) -> dict[str, Line | None]:
+        lines = self._all.lines_held(self._partner.id, self._now, sorted(assets))
         own = {line.asset: line for line in lines if line.asset is not None}
         every, changes = self._all.lines_of(own), self._all.entered(own)
-        told, held = self._all.presents(own), dict[str, Line]()
+        told, facts = self._all.presents(own), self._all.facts_of(own)
+        held = dict[str, Line | None]()
         for asset, line in own.items():
             entered = told_to_enter(changes.get(asset, []), told.get(asset))
             others = [one for one in every[asset] if one.name != line.name]
             if any(self._follows(one, line) for one in others):
                 continue
-            if back(line, entered, received_of(self._all, asset)) is None:
+            if back(line, entered, received_in(facts.get(asset, ()))) is None:
                 held[asset] = line
         return held
 

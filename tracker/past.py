@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from tracker.model import Fact
+from tracker.model import Fact, Observation
 from tracker.overdue import Entered
 from tracker.ports import Reader
 from tracker.present import Present
@@ -33,7 +33,11 @@ def told_to_enter(
 
 def received_of(reader: Reader, asset: str) -> tuple[int, ...]:
     """When somebody scanned an asset as received (event times)."""
-    facts = reader.facts(asset, None, EVERY)
+    return received_in(reader.facts(asset, None, EVERY))
+
+
+def received_in(facts: Iterable[Observation]) -> tuple[int, ...]:
+    """The same of an asset's facts."""
     return tuple(
         row.at for row in facts if isinstance(row.what, Fact) and row.what.kind == RECEIVED
     )

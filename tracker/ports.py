@@ -248,6 +248,9 @@ class Reader(LeaseReader, AlertReader, DeliveryReader, Protocol):
     def facts(self, asset: str, after: Moment | None, limit: int) -> list[Observation]:
         """The facts stated of an asset, after a moment, in order."""
 
+    def facts_of(self, assets: Iterable[str]) -> dict[str, list[Observation]]:
+        """All facts stated of some assets, in order."""
+
     def stage_lines(
         self, asset: str, since: int | None = None, as_of: int | None = None
     ) -> list[Line]:

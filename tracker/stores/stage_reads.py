@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
+
 from sqlalchemy import func, select
 
 from tracker.model import Observation, fact_subject
@@ -52,6 +55,16 @@ class StageReads(sql.Speaks):
             .limit(limit)
         )
         return [rows.observation(row) for row in self._db.execute(query)]
+
+    def facts_of(self, assets: Iterable[str]) -> dict[str, list[Observation]]:
+        log, found = schema.log, defaultdict[str, list[Observation]](list)
+        asset_of = {fact_subject(asset): asset for asset in assets}
+        beyond = from_edge(self._db, None)
+        for some in sql.chunks([*asset_of]):
+            query = select(*log.c[1:14]).where(log.c.subject.in_(some), *beyond)
+            for row in self._db.execute(query.order_by(log.c.at, log.c.key)):
+                found[asset_of[row.subject]].append(rows.observation(row))
+        return dict(found)
 
     def stage_lines(
         self, asset: str, since: int | None = None, as_of: int | None = None
