@@ -79,11 +79,13 @@ class PartnerView:
     def belief(self, asset: str) -> Belief | None:
         line = self._held([asset]).get(asset)
         known = self._all.belief(asset) if line is not None else None
-        return _from(line.start_at, known) if line is not None and known is not None else None
+        return known_since(line.start_at, known) if line is not None and known is not None else None
 
     def placed(self, assets: Iterable[str]) -> dict[str, Belief]:
         held = self._held(assets)
-        found = {id: _from(held[id].start_at, one) for id, one in self._all.placed(held).items()}
+        found = {
+            id: known_since(held[id].start_at, one) for id, one in self._all.placed(held).items()
+        }
         return {id: one for id, one in found.items() if one is not None}
 
     def presents(self, assets: Iterable[str]) -> dict[str, Present]:
@@ -276,7 +278,7 @@ def seen_back(reader: Reader, lease: Lease) -> dict[str, int]:
     return {id: one.at for id, one in found.items() if one is not None}
 
 
-def _from(start: int, belief: Belief) -> Belief | None:
+def known_since(start: int, belief: Belief) -> Belief | None:
     """What of a belief is known from a time on; None: nothing."""
     if belief.at < start:
         return None

@@ -8,12 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracker.facts import state
+from tracker.fold import Belief, Place
 from tracker.leases import End, Lease, Line, Partner, ends_at, starts_at
 from tracker.model import Asset, Fact
-from tracker.partner_view import NotForPartners, PartnerView
+from tracker.partner_view import NotForPartners, PartnerView, known_since, seen_back
 from tracker.ports import AssetFilter
 from tracker.registry import register_asset
 from tracker.stamps import StampPolicy
+from tracker.whereabouts import Moment, Stay, Turn, Whereabouts
 
 DAY = 86_400_000
 FIRST = date(2026, 1, 1)
@@ -162,3 +164,45 @@ def test_what_nobody_has_thought_of_is_refused(db: Any) -> None:
         for name in closed:
             with pytest.raises(NotForPartners):
                 getattr(view, name)
+
+
+def place(at: int) -> Place:
+    return Place(51.9, 4.4, None, at, "fix", "trk-1", "k")
+
+
+@pytest.mark.parametrize(
+    ("start", "last", "stay", "turn"),
+    [(30, 50, 30, 45), (42, 50, None, 45), (48, 50, None, None), (60, None, None, None)],
+)
+def test_of_a_belief_what_was_before_is_cut_off(
+    start: int, last: int | None, stay: int | None, turn: int | None
+) -> None:
+    stood = Stay("other", 10, "entered", 40, Moment(10, "k"))
+    where = Whereabouts(45, stood, Turn("s", 45, False))
+    found = known_since(start, Belief("A1", 3, 60, "k", place(10), place(50), where))
+    assert found is not None
+    assert (found.first, found.last.at if found.last else None) == (None, last)
+    there = found.whereabouts
+    assert there.stay is None if stay is None else there.stay and there.stay.since == stay
+    assert (there.turn.at if there.turn else None) == turn
+
+
+def test_of_a_belief_of_before_there_is_nothing() -> None:
+    assert known_since(61, Belief("A1", 3, 60, "k", place(10), place(50))) is None
+
+
+def test_a_stage_of_before_is_told_since_the_line_began(db: Any) -> None:
+    put(db, lease("acme", line("L1", 2, 5)), facts=OUT)
+    with db.store.reading() as reader:
+        found = PartnerView(reader, Partner("acme"), day(3)).presents(["A1"])
+    assert found["A1"].told[:2] == ("in_use", day(2))
+
+
+@pytest.mark.parametrize(("others", "back"), [((), {"1": day(7)}), ((line("L2", 5, 8),), {})])
+def test_a_return_from_a_later_line_is_not_told(db: Any, others: Any, back: Any) -> None:
+    own = lease("acme", line("L1", 1, 3, RETURNED))
+    put(db, own, *(lease("bolt", one) for one in others), facts=(*OUT, (7, "received")))
+    with db.store.reading() as reader:
+        assert seen_back(reader, own) == {"1": day(7)}
+        view: Any = PartnerView(reader, Partner("acme"), day(8))
+        assert seen_back(view, own) == back
