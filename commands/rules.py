@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from commands.faults import told
+from commands.rules_try import rules_try
 from commands.settings import load_settings
 from commands.show import AsJson, UserError, count, out, show
 from tracker.durations import written, written_repeat
@@ -86,6 +87,9 @@ def rules_use(file: RulesFile, as_json: AsJson = False) -> None:
         _say(f"{count(len(rules.rules), 'rule')} in use, {_enabled(rules)}")
     else:
         _say("these rules are in use already, just so")
+
+
+group.command("try")(rules_try)
 
 
 def _read(file: Path) -> Rules:

@@ -171,6 +171,14 @@ class LogSpan(NamedTuple):
     newest: int
 
 
+class Arrival(NamedTuple):
+    """A row of the log: its number, when it was recorded (epoch ms), and what it says."""
+
+    number: int
+    recorded: int
+    row: Observation
+
+
 class Reader(LeaseReader, AlertReader, DeliveryReader, Protocol):
     """One transaction that only reads."""
 
@@ -441,6 +449,9 @@ class Reader(LeaseReader, AlertReader, DeliveryReader, Protocol):
 
     def numbered(self, after: int, limit: int) -> list[tuple[int, Observation]]:
         """Rows of the log with their numbers, in the order of these, after a number."""
+
+    def arrivals(self, after: int, limit: int) -> list[Arrival]:
+        """The same, and when each was recorded."""
 
 
 class Writer(Reader, LeaseWriter, AlertWriter, DeliveryWriter, Protocol):

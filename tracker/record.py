@@ -143,11 +143,7 @@ def record(
     if dead:
         tx.dead_letter(dead)
     logged = [row for key, row in copies.rows.items() if key in new]
-    tx.note_vitals(_vitals(logged))
-    telling = logged if edge is None else [row for row in logged if row.at >= edge]
-    tx.suspect(suspects(telling, tx.layout(), tx.inference().outages))
-    refold_touched(tx, telling, recorded, _recordings(telling, devices))
-    sound(tx, telling, recorded)
+    telling = take_effect(tx, logged, devices, recorded)
     _close_lines(tx, telling, recorded)
     if logged and tx.projected():
         lines = [line for row in logged if (line := points.line(row, new[row.key]))]
@@ -160,6 +156,20 @@ def record(
     return result
 
 
+def take_effect(
+    tx: Writer, logged: list[Observation], devices: Mapping[str, Device], recorded: int
+) -> list[Observation]:
+    """Let what is believed and told follow newly logged rows of some `devices`; those rows that
+    have an effect, for they are not older than the log's edge."""
+    edge = tx.edge()
+    telling = logged if edge is None else [row for row in logged if row.at >= edge]
+    tx.note_vitals(_vitals(logged))
+    tx.suspect(suspects(telling, tx.layout(), tx.inference().outages))
+    refold_touched(tx, telling, recorded, _recordings(telling, devices))
+    sound(tx, telling, recorded)
+    return telling
+
+
 def _close_lines(tx: Writer, rows: Iterable[Observation], recorded: int) -> None:
     """Close the lines of leases that ended, as scanners tell."""
     for row in rows:
@@ -170,7 +180,8 @@ def _close_lines(tx: Writer, rows: Iterable[Observation], recorded: int) -> None
 
 def _recordings(rows: Sequence[Observation], devices: Mapping[str, Device]) -> dict[bytes, int]:
     """How far behind (ms) the clocks of recordings are, by the event keys of their rows."""
-    return {row.key: row.received - row.at for row in rows if devices[row.device].recording}
+    recording = {id for id, device in devices.items() if device.recording}
+    return {row.key: row.received - row.at for row in rows if row.device in recording}
 
 
 def first_heard(tx: Writer, messages: Sequence[Message]) -> dict[str, Device]:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Table, func, select, union
 
 from tracker.model import DeadLetter, Observation, Quarantined
-from tracker.ports import SPAN_MS, Boot, Line, LogSpan, Queues
+from tracker.ports import SPAN_MS, Arrival, Boot, Line, LogSpan, Queues
 from tracker.receipts import Progress
 from tracker.stores import rows, schema, sql
 from tracker.stores.history import history
@@ -194,6 +194,14 @@ class LogReads(sql.Speaks):
         log = schema.log
         query = select(*log.c[:14]).where(log.c.id > after).order_by(log.c.id).limit(limit)
         return [(row[0], rows.observation(row[1:])) for row in self._db.execute(query)]
+
+    def arrivals(self, after: int, limit: int) -> list[Arrival]:
+        log = schema.log
+        query = select(*log.c[:15]).where(log.c.id > after).order_by(log.c.id).limit(limit)
+        return [
+            Arrival(row[0], row.recorded, rows.observation(row[1:14]))
+            for row in self._db.execute(query)
+        ]
 
     def newest(self) -> tuple[int, int]:
         log = self._db.scalar(select(func.max(schema.log.c.id))) or 0
