@@ -52,7 +52,8 @@ def rehearse(
         first = reader.arrivals(0, 1)
         if not first:
             raise EmptyLog
-        began = _minute(first[0].recorded)
+        edge = reader.edge()
+        began = _minute(first[0].recorded if edge is None else min(edge, first[0].recorded))
         with stage.writing() as tx:
             devices = _furnish(reader, tx, began)
             govern(tx, rules, PROGRAM)
