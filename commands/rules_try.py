@@ -72,7 +72,8 @@ def rules_try(
     out.print()
     show([{"rule": name, **one} for name, one in counts.items()], as_json=False)
     speed = rows / max(time.monotonic() - started, 1e-3)
-    out.print(f"\n{count(rows, 'row')} of the log replayed, {speed:,.0f} a second. {NOTES}")
+    text = f"\n{count(rows, 'row')} of the log replayed, {speed:,.0f} a second. {NOTES}"
+    out.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _tried(store: Store, rules: Rules, since: int, until: int) -> tuple[list[Pair], int]:

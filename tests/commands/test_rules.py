@@ -5,7 +5,9 @@ import re
 
 import pytest
 
+from tests.commands.conftest import HOUR, NOON
 from tracker.rules import read_rules, shipped
+from tracker.stores.sqlite import SqliteStore
 
 OWN = """\
 retour: 1
@@ -84,3 +86,48 @@ def test_a_site_that_there_is_not_is_refused_and_nothing_changes(own, file):
     assert status == 1
     assert complaints == "retour: rule away: there is no site shad (did you mean 'shed'?)\n"
     assert json.loads(own("rules", "show", "--json")[1])["rules"][0]["id"] == "overdue"
+
+
+ROWS = 13  # of the small world's log
+AT_DEPOT = "rules: [{id: at_depot, kind: forbidden_site, sites: [depot], hold: 0}]"
+
+
+def test_tried_rules_tell_what_they_would_have_raised(own, file, monkeypatch):
+    monkeypatch.setenv("RETOUR_CLOCK", f"{NOON + HOUR}:0")
+    status, shown, complaints = own("rules", "try", file(AT_DEPOT))
+    assert status == 0, complaints
+    assert re.search(r"pallet-1 .* at_depot +2026-01-05 12:00:00Z +1 .* was not", shown)
+    assert re.search(r"at_depot +1 +0 +0", shown)
+    assert f"{ROWS} rows of the log replayed" in shown
+    assert "Nothing was written to the database" in shown
+    *alerts, last = map(json.loads, own("rules", "try", file(AT_DEPOT), "--json")[1].splitlines())
+    assert [(one["asset"], one["stored"], one["tried"]["ended"]) for one in alerts] == [
+        ("pallet-1", None, None)
+    ]
+    assert last == {"rows": ROWS, "rules": {"at_depot": {"tried": 1, "stored": 0, "both": 0}}}
+
+
+def test_what_cannot_be_tried_is_told_in_one_line(own, file, tmp_path):
+    def complaint(*words):
+        status, shown, complaints = own("rules", "try", *words)
+        assert (status, shown) == (1, "")
+        return complaints.removeprefix("retour: ").removesuffix("\n")
+
+    rules = file(AT_DEPOT)
+    assert complaint(rules, "--from", "2026-01-03", "--to", "2026-01-03") == (
+        "--from must lie before --to, and before now"
+    )
+    assert complaint(rules, "--from", "2027-01-01").startswith("--from must lie before --to")
+    assert complaint(rules, "--to", "2025-01-01") == (
+        "the log begins at 2026-01-05T12:00:00.000Z: --to must lie after that"
+    )
+    nowhere = f"sqlite:///{tmp_path}/none.db"
+    assert complaint(rules, "--database", nowhere).startswith(f"there is no database {tmp_path}")
+    SqliteStore(tmp_path / "empty.db").close()
+    assert complaint(rules, "--database", f"sqlite:///{tmp_path}/empty.db") == (
+        "the log is empty: there is nothing to try rules on"
+    )
+    assert complaint(file(AT_DEPOT.replace("depot]", "moon]"))).startswith(
+        "rule at_depot: there is no site moon"
+    )
+    assert complaint(file("rules: [{id: a, kind: nothing}]")).splitlines()[-1].endswith("1 fault")
