@@ -90,28 +90,34 @@ class AlertWrites(AlertReads):
     """The part of a `tracker.ports.Writer` that concerns alerts."""
 
     def save_alerts(self, alerts: Sequence[Alert]) -> None:
-        table = schema.alerts
-        for alert in alerts:
-            self._db.execute(delete(table).where(table.c.id == alert.id))
-            values = alert._asdict() | {"id": alert.id, "why": rows.json(dict(alert.why))}
-            self._db.execute(insert(table).values(values))
+        table, last = schema.alerts, {alert.id: alert for alert in alerts}
+        for some in sql.chunks([*last]):
+            self._db.execute(delete(table).where(table.c.id.in_(some)))
+        values = [
+            alert._asdict() | {"id": id, "why": rows.json(dict(alert.why))}
+            for id, alert in last.items()
+        ]
+        if values:
+            self._db.execute(insert(table), values)
 
     def add_alert_events(self, events: Sequence[Event], recorded: int) -> list[int]:
-        table, numbers = schema.alert_events, list[int]()
-        for event in events:
-            body = rows.json(event.alert._asdict())
-            values = {
+        table = schema.alert_events
+        values = [
+            {
                 "alert": event.alert.id,
                 "kind": event.kind,
                 "at": event.at,
                 "recorded": recorded,
                 "by": event.by,
                 "note": event.note,
-                "body": body,
+                "body": rows.json(event.alert._asdict()),
             }
-            done = self._db.execute(insert(table).values(values).returning(table.c.id))
-            numbers.append(done.scalar_one())
-        return numbers
+            for event in events
+        ]
+        if not values:
+            return []
+        added = insert(table).returning(table.c.id, sort_by_parameter_order=True)
+        return list(self._db.scalars(added, values))
 
     def set_timers(self, timers: Mapping[str, int | None]) -> None:
         table = schema.timers
