@@ -30,14 +30,14 @@ POLICY = StampPolicy()
 DAY = 24 * HOUR_MS
 NOON = 1_767_614_400_000  # 2026-01-05T12:00:00Z
 MIDNIGHT = NOON + 12 * HOUR_MS
-DEADLINE = MIDNIGHT + 10 * DAY + HOUR_MS  # due on the 15th, an hour of grace
-END = NOON + 19 * DAY
+DEADLINE = MIDNIGHT + 2 * DAY + HOUR_MS  # due on the 7th, an hour of grace
+END = NOON + 7 * DAY
 LATE = read_rules("rules: [{id: overdue, kind: overdue, hold: 30 h, ladder: [3 d]}]")
 
 
 @pytest.fixture
 def db(open_store, database_of):
-    """Three pallets are out until the 15th. A1 is given back two days late, of A2 it is told a day
+    """Three pallets are out until the 7th. A1 is given back two days late, of A2 it is told a day
     late that it was extended, A0 stays; and somebody looks once an hour."""
     store = open_store()
     db = database_of(store)
@@ -52,10 +52,10 @@ def db(open_store, database_of):
     told = {
         NOON: [lambda tx: [save_lease(tx, lease(n), at(NOON)) for n in range(3)]],
         NOON + HOUR_MS: [lambda tx, n=n: tell(tx, n, "lease_started", NOON) for n in range(3)],
-        NOON + 11 * DAY: [lambda tx: extend(tx, at(NOON + 11 * DAY), event(2), DUE_LATER)],
-        NOON + 12 * DAY: [
-            lambda tx: tell(tx, 1, "received", NOON + 12 * DAY),
-            lambda tx: give_back(tx, at(NOON + 12 * DAY), event(1)),
+        NOON + 3 * DAY: [lambda tx: extend(tx, at(NOON + 3 * DAY), event(2), DUE_LATER)],
+        NOON + 4 * DAY: [
+            lambda tx: tell(tx, 1, "received", NOON + 4 * DAY),
+            lambda tx: give_back(tx, at(NOON + 4 * DAY), event(1)),
         ],
     }
     with store.writing() as tx:
@@ -80,7 +80,7 @@ def event(n):
 
 
 def lease(n):
-    line = {"asset": f"A{n}", "from": "2026-01-05", "due": "2026-01-15"}
+    line = {"asset": f"A{n}", "from": "2026-01-05", "due": "2026-01-07"}
     terms = {"id": f"L{n}", "customer": "acme", "site": "cust-1", "timezone": "UTC", "grace_h": 1}
     return Terms.model_validate(terms | {"lines": [line]})
 
@@ -118,7 +118,7 @@ def test_the_rules_in_force_raise_what_they_raised(db, stage):
     pairs = tried(db, stage, shipped())
     overdue = [pair for pair in pairs if pair.alert.rule == "overdue"]
     assert {brief(pair.one) for pair in overdue} == {
-        ("A0", DEADLINE, 3, None),
+        ("A0", DEADLINE, 2, None),
         ("A1", DEADLINE, 1, "returned"),
         ("A2", DEADLINE, 1, "extended"),
     }
@@ -157,7 +157,7 @@ def everything(db):
 
 def test_where_the_log_was_trimmed_it_begins_with_what_was_believed_there(db, stage):
     before = tried(db, stage, LATE)
-    db.do(trim, NOON + 5 * DAY, at(END))
+    db.do(trim, NOON + DAY, at(END))
     other = SqliteStore(stage.path.with_name("other.db"))
     try:
         assert tried(db, other, LATE) == before
