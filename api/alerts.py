@@ -1,13 +1,11 @@
-"""Alerts: what needs somebody's attention, and what is overdue."""
+"""Alerts: what needs somebody's attention."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable
-from io import StringIO
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field, TypeAdapter
 
 from api.auth import TheCaller
@@ -16,33 +14,21 @@ from api.problems import documented
 from api.times import MS_AT_MOST, Moment, Time
 from tracker import alert_book
 from tracker.alert_book import AlertIsOver, AlreadyPast, UnknownAlert
-from tracker.alerts import DAY_MS
 from tracker.alerts import Alert as Told
 from tracker.audit import Act
 from tracker.lease_ports import AlertFilter
-from tracker.leases import Lease
-from tracker.overdue import Kind
-from tracker.ports import Reader, Writer
+from tracker.ports import Writer
 
 router = APIRouter(prefix="/v1", tags=["alerts"])
 
 _Ms = Annotated[int, Field(ge=-MS_AT_MOST, le=MS_AT_MOST)]
 _alerts = Listing("alerts", TypeAdapter(tuple[str, tuple[_Ms, str]]))
-_overdue = Listing("overdue", TypeAdapter(tuple[str, tuple[_Ms, str]]))
 BEGINNING = (-MS_AT_MOST - 1, "")
-ROWS_AT_MOST = 10_000
-OPEN = ("open", "acknowledged", "snoozed")
 StateName = Literal["open", "acknowledged", "snoozed", "resolved", "retracted"]
 AlertId = Annotated[
     str, Path(description="The alert.", examples=["al_11596bf6a498e47d5236"], max_length=64)
 ]
 _Note = Annotated[str, Field(max_length=1_024)]
-
-
-class Table(Response):
-    """A table of values parted by commas."""
-
-    media_type = "text/csv"
 
 
 class Alert(BaseModel):
@@ -107,32 +93,6 @@ class Snooze(Note):
         description="Until when: ISO 8601 with an offset, or epoch ms.",
         examples=["2030-01-07T08:00:00Z"],
     )
-
-
-class OverdueLine(BaseModel):
-    """A lease line whose asset should be back and is likely still with the customer."""
-
-    asset: str = Field(description="The asset.", examples=["pallet-1"])
-    lease: str = Field(description="The lease.", examples=["L-17"])
-    line: str = Field(description="The line of it.", examples=["1"])
-    customer: str = Field(description="Who has it.", examples=["acme"])
-    due: Time = Field(description="When it was due: the end of that day, UTC.")
-    deadline: Time = Field(description="The same with the grace, UTC.")
-    days: float = Field(description="How many days it is overdue: from `due`.", examples=[3.2])
-    p: float | None = Field(
-        description="How likely it is still there, as was found last.", examples=[0.93]
-    )
-    level: int = Field(description="The alert's level.", examples=[2])
-    state: StateName = Field(description="What the alert is in.", examples=["open"])
-    alert: str = Field(description="The alert.", examples=["al_11596bf6a498e47d5236"])
-    reason: str = Field(
-        description="Why, in words.",
-        examples=["Due 3 days ago; it is still with the customer at 93 %."],
-    )
-
-
-class OverduePage(Page[OverdueLine]):
-    """Overdue lines, the longest overdue first."""
 
 
 @router.get("/alerts")
@@ -207,38 +167,6 @@ def comment_on_alert(caller: TheCaller, alert: AlertId, body: Comment) -> Alert:
     return _do(caller, lambda tx, act: alert_book.comment(tx, alert, body.note, act))
 
 
-@router.get("/overdue")
-def list_overdue(caller: TheCaller, limit: Limit = 100, cursor: Cursor = None) -> OverduePage:
-    """What should be back and is likely still with its customer, the longest overdue first."""
-    after = _overdue.position(cursor) or BEGINNING
-    now = caller.now()
-    with caller.reading_for() as reader:
-        alerts, last = cut(overdue_alerts(reader, after, limit + 1), limit)
-        lines = _lines(reader, alerts, now)
-    return OverduePage(items=lines, next=_overdue.cursor((last.since, last.id)) if last else None)
-
-
-@router.get("/overdue.csv", response_class=Table)
-def table_of_overdue(caller: TheCaller) -> Table:
-    """The same as a table, of up to 10,000 lines."""
-    now = caller.now()
-    with caller.reading_for() as reader:
-        lines = _lines(reader, overdue_alerts(reader, BEGINNING, ROWS_AT_MOST), now)
-    out = StringIO()
-    table = csv.DictWriter(out, [*OverdueLine.model_fields])
-    table.writeheader()
-    table.writerows(one.model_dump(mode="json") for one in lines)
-    return Table(out.getvalue())
-
-
-def overdue_alerts(reader: Reader, after: tuple[int, str], limit: int) -> list[Told]:
-    """The open alerts that a line is overdue, those first that have held longest."""
-    ids = [rule.id for rule in reader.rules().lines() if rule.kind == Kind.OVERDUE]
-    of_rule = (reader.alerts(AlertFilter(OPEN, rule=id), after, limit) for id in ids)
-    found = sorted((one for some in of_rule for one in some), key=lambda one: (one.since, one.id))
-    return found[:limit]
-
-
 def _do(caller: TheCaller, action: Callable[[Writer, Act], Told]) -> Alert:
     with caller.writing() as (tx, act):
         return Alert(**_fields(action(tx, act)))
@@ -247,29 +175,3 @@ def _do(caller: TheCaller, action: Callable[[Writer, Act], Told]) -> Alert:
 def _fields(alert: Told) -> dict[str, Any]:
     fields = alert._asdict() | {"id": alert.id, "state": str(alert.state)}
     return {name: fields[name] for name in Alert.model_fields}
-
-
-def _lines(reader: Reader, alerts: Any, now: int) -> list[OverdueLine]:
-    leases = reader.leases_by_id({one.lease for one in alerts if one.lease is not None})
-    known = [one for one in alerts if one.lease in leases]
-    return [_line(one, leases[one.lease], now) for one in known]
-
-
-def _line(alert: Told, lease: Lease, now: int) -> OverdueLine:
-    line = next(one for one in lease.lines if one.id == alert.line)
-    days, p = (now - line.due_at) / DAY_MS, alert.why.get("p")
-    there = f" at {p:.0%}".replace("%", " %") if p is not None else ""
-    return OverdueLine(
-        asset=alert.asset,
-        lease=lease.id,
-        line=line.id,
-        customer=lease.customer,
-        due=line.due_at,
-        deadline=line.due_at + lease.grace_ms,
-        days=round(days, 2),
-        p=p,
-        level=alert.level,
-        state=alert.state.value,
-        alert=alert.id,
-        reason=f"Due {days:.1f} days ago; it is still with the customer{there}.",
-    )

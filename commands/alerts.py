@@ -2,49 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
 from commands.asking import EVERY, opened
-from commands.show import AsJson, iso, show
-from tracker.alerts import DAY_MS, OVER, Alert, State
+from commands.show import AsJson, iso, show, show_rows
+from tracker.alerts import Alert
 from tracker.lease_ports import AlertFilter
-from tracker.overdue import Kind
+from tracker.overdue_lines import OPEN, Overdue, Sort, overdue_lines
 from tracker.ports import Reader
 from tracker.refold import ALWAYS
 
 BEGINNING = (ALWAYS, "")
-OPEN = tuple(str(state) for state in State if state not in OVER)
 
 
-def overdue(as_json: AsJson = False) -> None:
+def overdue(
+    sort: Annotated[Sort, typer.Option(help="What comes first.")] = Sort.DAYS,
+    customer: Annotated[str | None, typer.Option(help="What this customer has.")] = None,
+    class_: Annotated[str | None, typer.Option("--class", help="Assets of this class.")] = None,
+    site: Annotated[str | None, typer.Option(help="Assets that stay at this site.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
+    as_json: AsJson = False,
+) -> None:
     """List what should be back and is likely still with its customer, the longest overdue first.
 
-    Example: retour overdue
+    Example: retour overdue --sort value --customer acme
     """
     store, now = opened()
     with store.reading() as reader:
-        ids = [rule.id for rule in reader.rules().lines() if rule.kind == Kind.OVERDUE]
-        alerts = [one for id in ids for one in found(reader, AlertFilter(OPEN, rule=id))]
-        leases = reader.leases_by_id({one.lease or "" for one in alerts})
-    rows = [
-        {
-            "asset": one.asset,
-            "lease": one.lease,
-            "customer": lease.customer,
-            "due": line.due.isoformat(),
-            "days": round((now - line.due_at) / DAY_MS, 1),
-            "p": one.why.get("p"),
-            "level": one.level,
-            "state": str(one.state),
-        }
-        for one in sorted(alerts, key=lambda one: one.since)
-        if (lease := leases.get(one.lease or "")) is not None
-        for line in lease.lines
-        if line.id == one.line
-    ]
-    show(rows, as_json, none="nothing is overdue")
+        found = overdue_lines(reader, now, limit + 1, sort, None, customer, class_, site)
+    rows = [_overdue_row(one) for one in found[:limit]]
+    show_rows(rows, _overdue_words, as_json, "nothing is overdue")
+    if len(found) > limit:
+        typer.echo(f"there are more than {limit}: ask for them with --limit", err=True)
 
 
 def alerts(
@@ -81,4 +73,39 @@ def _row(alert: Alert) -> dict[str, Any]:
         "since": iso(alert.since),
         "level": alert.level,
         "resolution": alert.resolution,
+    }
+
+
+def _overdue_row(one: Overdue) -> dict[str, Any]:
+    return {
+        "asset": one.asset.id,
+        "class": one.asset.class_,
+        "lease": one.lease.id,
+        "line": one.line.id,
+        "customer": one.lease.customer,
+        "due": one.line.due.isoformat(),
+        "days": one.days,
+        "p": one.p,
+        "value": one.worth.value,
+        "currency": one.worth.currency,
+        "level": one.alert.level,
+        "state": str(one.alert.state),
+        "reasons": one.reasons,
+    }
+
+
+def _overdue_words(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A line that is overdue, for people."""
+    worth = f"{row['value']:g} {row['currency'] or ''}" if row["value"] is not None else None
+    return {
+        "asset": row["asset"],
+        "line": f"{row['lease']}/{row['line']}",
+        "customer": row["customer"],
+        "due": row["due"],
+        "days": f"{row['days']:.1f}",
+        "how likely": f"{row['p']:.0%}" if row["p"] is not None else None,
+        "worth": worth,
+        "level": row["level"],
+        "state": row["state"],
+        "why": row["reasons"][-1],
     }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from tracker.alerts import Alert, Event
 from tracker.conditions import Reading
 from tracker.leases import Agreement, Lease, Line, Partner
+from tracker.model import Label
 
 
 class AlertEvent(NamedTuple):
@@ -30,6 +31,27 @@ class AlertFilter(NamedTuple):
     severity: str | None = None
     rules: tuple[str, ...] = ()
     customer: str | None = None
+
+
+class OverdueFilter(NamedTuple):
+    """The lines of which alerts are asked for: in which states and of which rules, of a customer,
+    of assets of a class, of assets that stay at a site (None: of any)."""
+
+    states: tuple[str, ...]
+    rules: tuple[str, ...]
+    customer: str | None = None
+    class_: str | None = None
+    site: str | None = None
+
+
+class OpenLine(NamedTuple):
+    """The lease line that an alert is about: as much as it takes to put it in its place."""
+
+    alert: str
+    asset: str
+    due_at: int
+    why: Mapping[str, Any]
+    attributes: Mapping[str, Label]
 
 
 class LeaseReader(Protocol):
@@ -85,6 +107,10 @@ class AlertReader(Protocol):
 
     def alerts(self, wanted: AlertFilter, after: tuple[int, str], limit: int) -> list[Alert]:
         """Those that are asked for, by `since` and id, after a position."""
+
+    def open_lines(self, wanted: OverdueFilter) -> list[OpenLine]:
+        """The lines that such alerts are about, in no order: of registered assets, as long as
+        they are in their lease."""
 
     def alert_events(self, alert: str) -> list[AlertEvent]:
         """What happened to an alert, in order."""

@@ -87,6 +87,22 @@ def stage_of(reader: Reader, asset: str, now: int, as_of: int | None = None) -> 
     return _status(belief, setting, told, why, at)
 
 
+def sentences(reader: Reader, assets: Sequence[str], now: int) -> dict[str, str]:
+    """Why some assets are told to be in their stages, in a sentence each; of those of which
+    nothing was observed there is none."""
+    beliefs = reader.beliefs(assets)
+    settings, presents = reader.settings(sorted(beliefs)), reader.presents(beliefs)
+    found = dict[str, str]()
+    for asset, belief in beliefs.items():
+        before = presents.get(asset)
+        at = max(now - (before.behind if before else 0), belief.at)
+        told = present(belief, settings[asset], before, at).present.told
+        why = _reason(reader, asset, told)
+        sentence = _status(belief, settings[asset], told, why, at).sentence
+        found |= {asset: sentence} if sentence else {}
+    return found
+
+
 def _status(
     belief: Belief, setting: Setting, told: Told, why: Explained | None, at: int
 ) -> StageStatus:

@@ -62,8 +62,71 @@ def test_overdue_comes_in_pages_and_as_a_table(client: Any, late: Any) -> None:
     table = client.get("/v1/overdue.csv")
     assert table.headers["content-type"].startswith("text/csv")
     header, *lines = table.text.splitlines()
-    assert header.startswith("asset,lease,line,customer,due")
+    assert header.startswith("asset,class,lease,line,customer,due")
     assert [line.split(",")[0] for line in lines] == ["p3", "p2", "p1"]
+
+
+@pytest.fixture
+def worth(late: Any) -> Any:
+    """The pallets have a worth, but for one; the likeliest is the one due last."""
+    with late.store.writing() as tx:
+        for n, value in ((1, 80), (2, 120.5), (3, "much")):
+            said = {"value": value, "currency": "EUR"}
+            tx.put_assets([Asset(f"p{n}", "pallet" if n < 3 else "cage", attributes=said)])
+        some = [one for few in tx.alerts_of(["p1", "p2", "p3"]).values() for one in few]
+        tx.save_alerts([one._replace(why=one.why | {"p": 1 / (one.since % 7 + 2)}) for one in some])
+    return late
+
+
+@pytest.mark.parametrize("sort", ["days", "value", "p"])
+def test_overdue_is_sorted_the_greatest_first_and_so_in_pages(
+    client: Any, worth: Any, sort: str
+) -> None:
+    whole = client.get("/v1/overdue", params={"sort": sort}).json()["items"]
+    keys = [one[sort] for one in whole]
+    known = [key for key in keys if key is not None]
+    assert known == sorted(known, reverse=True)
+    assert keys[len(known) :] == [None] * (len(keys) - len(known))  # what is not known comes last
+    pages, cursor = [], {}
+    for _ in whole:
+        page = client.get("/v1/overdue", params={"sort": sort, "limit": 1} | cursor).json()
+        pages += page["items"]
+        cursor = {"cursor": page["next"]}
+    assert (pages, page["next"]) == (whole, None)
+
+
+def test_what_an_asset_is_worth_is_told(client: Any, worth: Any) -> None:
+    items = client.get("/v1/overdue", params={"sort": "value"}).json()["items"]
+    told = [(one["asset"], one["value"], one["currency"]) for one in items]
+    assert told == [("p2", 120.5, "EUR"), ("p1", 80.0, "EUR"), ("p3", None, None)]
+
+
+def test_a_cursor_is_good_for_its_order_alone(client: Any, late: Any) -> None:
+    cursor = client.get("/v1/overdue", params={"limit": 1}).json()["next"]
+    answer = client.get("/v1/overdue", params={"sort": "p", "cursor": cursor})
+    assert answer.json()["type"].rpartition("/")[2] == "bad-cursor"
+
+
+def test_overdue_of_a_customer_a_class_and_a_site(client: Any, worth: Any) -> None:
+    def asked(**filters: str) -> list[str]:
+        answer = client.get("/v1/overdue", params=filters)
+        table = client.get("/v1/overdue.csv", params=filters).text.splitlines()[1:]
+        found = [one["asset"] for one in answer.json()["items"]]
+        assert [line.split(",")[0] for line in table] == found
+        return found
+
+    assert asked(customer="acme") == ["p3", "p2", "p1"]
+    assert asked(customer="bolt") == asked(site="nowhere") == []
+    assert asked(**{"class": "cage"}) == ["p3"]
+
+
+def test_overdue_tells_by_lease_and_by_stage_why_that_is_thought(client: Any, late: Any) -> None:
+    (first, *_) = client.get("/v1/overdue").json()["items"]
+    said, paper, stage = first["reasons"]
+    assert said == first["reason"]
+    assert paper == "It was due on 2026-01-01, with 24 h of grace, and has not come back since."
+    told = client.get("/v1/assets/p3/stage").json()["sentence"]
+    assert stage == f"{told}."
 
 
 def test_alerts_are_chosen(client: Any, late: Any) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Row, delete, insert, select, tuple_, update
 
 from tracker.alerts import Alert, Event, State
 from tracker.conditions import SHOCK, Reading
-from tracker.lease_ports import AlertEvent, AlertFilter
+from tracker.lease_ports import AlertEvent, AlertFilter, OpenLine, OverdueFilter
 from tracker.stores import rows, schema, sql
 
 
@@ -48,6 +48,26 @@ class AlertReads(sql.Speaks):
             query = query.where(table.c.lease.in_(own))
         query = query.order_by(*position).limit(limit)
         return [_alert(row) for row in self._db.execute(query)]
+
+    def open_lines(self, wanted: OverdueFilter) -> list[OpenLine]:
+        alerts, lines, leases = schema.alerts.c, schema.lines.c, schema.leases.c
+        assets, beliefs = schema.assets.c, schema.beliefs.c
+        told = (alerts.id, alerts.asset, lines.due_at, alerts.why, assets.attributes)
+        query = select(*told).where(
+            alerts.state.in_(wanted.states),
+            alerts.rule.in_(wanted.rules),
+            lines.lease == alerts.lease,
+            lines.id == alerts.line,
+            assets.id == alerts.asset,
+        )
+        if wanted.customer is not None:
+            query = query.where(leases.id == alerts.lease, leases.customer == wanted.customer)
+        if wanted.class_ is not None:
+            query = query.where(assets["class"] == wanted.class_)
+        if wanted.site is not None:
+            query = query.where(beliefs.asset == alerts.asset, beliefs.site == wanted.site)
+        read = orjson.loads
+        return [OpenLine(*row[:3], *map(read, row[3:])) for row in self._db.execute(query)]
 
     def alert_events(self, alert: str) -> list[AlertEvent]:
         table = schema.alert_events
