@@ -21,7 +21,7 @@ from gateway.coarsening import Coarsening
 from gateway.decoders import decode_again
 from gateway.delivering import Delivering
 from gateway.projection import Projection
-from gateway.retention import Retention
+from gateway.retention import DeliveryRetention, Retention
 from gateway.roll_calling import RollCall
 from gateway.running import Beside, Parts, Running, embedded_gateway
 from gateway.sweeping import Sweep
@@ -158,6 +158,8 @@ def worker_jobs(settings: Settings, series: Series | None, store: Store, clock: 
                     "the database tells no time-series store: run `retour influx setup`"
                 )
         jobs += [Projection(store, series, clock), Coarsening(store, series, clock)]
+    if settings.deliveries_days:
+        jobs.append(DeliveryRetention(store, settings.deliveries_days, clock))
     if settings.retention_days:
         jobs.append(Retention(store, settings.retention_days, clock))
     return jobs

@@ -105,6 +105,9 @@ class Settings(BaseSettings):
     retention_days: int = Field(
         default=0, ge=0, description="Days that the log keeps what it recorded; 0: for good."
     )
+    deliveries_days: int = Field(
+        default=90, ge=0, description="Days that what was delivered is listed; 0: for good."
+    )
     log_level: str = Field(default="info", description="debug, info, warning or error.")
 
     @classmethod

@@ -54,6 +54,9 @@ DELIVERIES = Counter(
 )
 DELIVERIES_WAITING = Gauge("retour_deliveries_waiting", "Deliveries that are due, or will be")
 DELIVERIES_PARKED = Gauge("retour_deliveries_parked", "Deliveries that were given up")
+DELIVERIES_FORGOTTEN = Counter(
+    "retour_deliveries_forgotten", "Deliveries that were sent long ago and are forgotten"
+)
 DELIVERIES_LAG = Gauge(
     "retour_deliveries_lag_seconds", "How long the longest of those that are due has been so"
 )

@@ -94,3 +94,7 @@ class DeliveryWriter(DeliveryReader, Protocol):
 
     def save_deliveries(self, deliveries: Sequence[Delivery]) -> None:
         """Store how far deliveries are."""
+
+    def forget_deliveries(self, before: int, limit: int) -> int:
+        """Forget at most so many of those that were queued before a time and have been sent; how
+        many. What waits or is parked stays, and what travels with it."""

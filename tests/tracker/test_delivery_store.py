@@ -210,3 +210,28 @@ class TestAttempts:
         with store.writing() as tx:
             tx.save_deliveries([one._replace(due=NOW)])
             assert tx.due_recipients(NOW + MINUTE) == []
+
+
+class TestForgetting:
+    def test_what_was_sent_long_ago_goes_and_what_is_still_to_be_sent_stays(self, store):
+        old = [one._replace(state=way) for one, way in zip(some(4), Way, strict=True)]
+        new = [one._replace(state=Way.SENT) for one in some(1, first=9, now=NOW + MINUTE)]
+        given(store, queued=[*old, *new])
+        with store.writing() as tx:
+            assert tx.forget_deliveries(NOW, 9) == 0
+            assert tx.forget_deliveries(NOW + MINUTE, 9) == 1
+        with store.reading() as tx:
+            assert {one.state for one in tx.deliveries(None, 9)[1:]} == {*Way} - {Way.SENT}
+            assert ids(tx.deliveries(None, 9))[0] == "ops-9"
+
+    def test_the_oldest_go_first_so_many_at_a_time(self, store):
+        sent = [
+            each._replace(state=Way.SENT)
+            for n in (3, 1, 2)
+            for each in some(1, first=n, now=NOW + n)
+        ]
+        given(store, queued=sent)
+        with store.writing() as tx:
+            assert tx.forget_deliveries(NOW + MINUTE, 2) == 2
+        with store.reading() as tx:
+            assert ids(tx.deliveries(None, 9)) == ["ops-3"]

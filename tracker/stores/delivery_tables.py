@@ -103,6 +103,12 @@ class DeliveryWrites(DeliveryReads):
         ]
         self._many(self._sql.save_delivery, values)
 
+    def forget_deliveries(self, before: int, limit: int) -> int:
+        table = _deliveries
+        old = (table.c.state == State.SENT, table.c.queued < before)
+        some = select(table.c.id).where(*old).order_by(table.c.queued, table.c.id).limit(limit)
+        return self._db.execute(delete(table).where(table.c.id.in_(some))).rowcount
+
 
 def _row(one: Delivery) -> tuple[Any, ...]:
     """The columns of a new one, in order."""
