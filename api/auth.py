@@ -12,14 +12,14 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.backend import Backend, TheBackend
+from api.foreseen import Foreseen
 from tracker.access import ApiKey, digest_of
 from tracker.audit import Act
 from tracker.delivery_ports import Channels, NoChannels
-from tracker.partner_view import NotForPartners, PartnerView
+from tracker.partner_view import NotForPartners, PartnerView, is_partner_view
 from tracker.ports import Reader, Series, Writer
 from tracker.queries import fresh, known_asset
 from tracker.stamps import StampPolicy
-from tracker.taught import Taught
 
 WITH_BODY = ("POST", "PUT", "PATCH")
 _bearer = HTTPBearer(
@@ -132,10 +132,13 @@ class Caller:
         """Which stamps to believe of what is recorded again."""
         return self._backend.policy
 
-    @property
-    def taught(self) -> Taught:
-        """What lease lines have taught."""
-        return self._backend.taught
+    def foresight(self, reader: Reader, now: int | None, customer: str | None) -> Foreseen:
+        """The forecast of a time, or of about now, as far as the reader may see it; perhaps of more
+        than a customer's lines."""
+        foresight, clock = self._backend.foresight, self._backend.clock
+        if is_partner_view(reader):
+            return foresight.own(reader, clock, now, customer)
+        return foresight.of(reader, clock, now)
 
     def _by(self, reader: Reader) -> str:
         key = reader.api_key(digest_of(self._secret))

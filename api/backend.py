@@ -8,13 +8,13 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from api.foreseen import Foresight
 from api.queues import QueueWatch
 from tracker.clocks import Clock
 from tracker.delivery_ports import Channels
 from tracker.ports import Series, Store
 from tracker.second_look import Decode
 from tracker.stamps import StampPolicy
-from tracker.taught import Taught
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Backend:
     believe, how to read a message that could not be read before (None: not here), the
     time-series store, if there is one, and the ways to who is told of alerts (None: not here).
     `admitted` are the digests of keys that were in force when last asked with, `queues` watches
-    what waits in the store, `taught` is what lease lines have taught."""
+    what waits in the store, `foresight` keeps the forecast of late lines."""
 
     store: Store
     clock: Clock
@@ -34,7 +34,7 @@ class Backend:
     channels: Channels | None = None
     admitted: set[bytes] = field(default_factory=set)
     queues: QueueWatch = field(init=False)
-    taught: Taught = field(default_factory=Taught)
+    foresight: Foresight = field(default_factory=Foresight)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "queues", QueueWatch(self.store, self.clock))

@@ -12,7 +12,6 @@ from api.auth import TheCaller
 from api.cursors import Cursor, Limit, Listing, cut
 from api.times import MS_AT_MOST, Time
 from tracker.late_lines import Expected
-from tracker.partner_view import expected
 
 router = APIRouter(prefix="/v1", tags=["leases"])
 
@@ -63,6 +62,11 @@ class LineForecast(BaseModel):
 class ForecastPage(BeliefPage[LineForecast]):
     """Lines under way, the likeliest to be late first."""
 
+    at: Time = Field(
+        description="The time of which this tells, UTC: that of the first page; it is worked out "
+        "anew after half a minute."
+    )
+
 
 @router.get("/forecast")
 def list_forecast(
@@ -76,16 +80,15 @@ def list_forecast(
     """How likely each lease line under way comes back late, the likeliest first, and when it will
     be back. All pages tell of the time of the first one."""
     position = _forecast.position(cursor, customer)
-    now = caller.now() if position is None else position[0]
+    now, after = (None, None) if position is None else (position[0], position[1:])
     with caller.reading_for() as reader:
-        found = expected(reader, now, lambda all_: caller.taught.by(all_, caller.now()), customer)
-        stale = reader.stale_count()
-    rest = [one for one in found if position is None or one.place > position[1:]]
-    items, last = cut(rest[: limit + 1], limit)
+        found = caller.foresight(reader, now, customer)
+    items, last = cut(found.page(after, limit + 1, customer), limit)
     return ForecastPage(
         items=[_line(one) for one in items],
-        next=_forecast.cursor((now, *last.place), customer) if last else None,
-        stale=stale,
+        next=_forecast.cursor((found.now, *last.place), customer) if last else None,
+        stale=found.stale,
+        at=found.now,
     )
 
 

@@ -251,6 +251,12 @@ class PartnerView:
         return tuple(rule.id for rule in self._all.rules().lines() if rule.kind in TOLD)
 
 
+def is_partner_view(reader: Reader) -> bool:
+    """Whether a reader sees only what a partner may."""
+    view: Any = reader
+    return isinstance(view, PartnerView)
+
+
 def stage_of(reader: Reader, asset: str, now: int, as_of: int | None = None) -> StageStatus:
     """In which stage an asset is, as far as its reader may see that."""
     view: Any = reader

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from api.foreseen import FRESH_S, KEPT_S, Foresight
 from tracker.audit import PROGRAM
 from tracker.facts import state
 from tracker.leases import Lease, Line, ends_at, starts_at
@@ -88,8 +89,43 @@ def test_a_cursor_is_good_for_its_customer_alone(client: Any, leased: Any) -> No
     assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (400, "bad-cursor")
 
 
+def test_what_was_foreseen_is_kept_for_half_a_minute_and_says_of_when_it_is(
+    world: Any, leased: Any
+) -> None:
+    class Clock:
+        seconds = 0.0
+
+        def now(self) -> int:
+            return NOON + int(1_000 * self.seconds)
+
+        def mono(self) -> float:
+            return self.seconds
+
+    def asked(now: int | None = None) -> tuple[int, int]:
+        with world.store.reading() as reader:
+            found = foresight.of(reader, clock, now)
+        return found.now, len(found.lines)
+
+    foresight, clock = Foresight(), cast(Any, Clock())
+    leased("L1", 10, 5)
+    assert asked() == (NOON, 1)
+    leased("L2", 10, 5)
+    clock.seconds = FRESH_S - 1
+    assert asked() == (NOON, 1)
+    clock.seconds = FRESH_S
+    assert asked() == (clock.now(), 2)
+    assert asked(NOON) == (NOON, 1)  # later pages are of the forecast of the first one
+    clock.seconds = KEPT_S
+    assert asked(NOON) == (NOON, 2)  # or worked out again, of the same time
+
+
 def test_there_are_no_lines(client: Any) -> None:
-    assert client.get("/v1/forecast").json() == {"items": [], "next": None, "stale": 0}
+    assert client.get("/v1/forecast").json() == {
+        "items": [],
+        "next": None,
+        "stale": 0,
+        "at": "2026-01-05T12:00:00.000Z",
+    }
 
 
 def test_what_lines_teach_is_learned_anew_once_an_hour(world: Any, leased: Any) -> None:
