@@ -64,7 +64,7 @@ class ForecastPage(BeliefPage[LineForecast]):
 
     at: Time = Field(
         description="The time of which this tells, UTC: that of the first page; it is worked out "
-        "anew after half a minute."
+        "anew after half a minute, or ten times as long as that took."
     )
 
 

@@ -14,17 +14,19 @@ from tracker.ports import Reader
 from tracker.taught import Taught
 
 FRESH_S, KEPT_S = 30.0, 600.0  # for a first page; for the pages that follow it
+FRESH_FACTOR = 10  # but as many times as long as it took: it must not take all the time
 KEPT = 2  # forecasts: 100,000 lines take about 100 MB each
 
 
 class Foreseen(NamedTuple):
     """Every line under way at `now`, the likeliest to be late first, and how many assets were
-    stale then; `made` is when that was worked out, by the monotonic clock."""
+    stale then. By the monotonic clock it was `made` at a time, and is `fresh` until another."""
 
     now: int
     lines: Sequence[Expected]
     stale: int
     made: float
+    fresh: float
 
     def page(
         self, after: tuple[float, str] | None, limit: int, customer: str | None
@@ -59,10 +61,12 @@ class Foresight:
             mono = clock.mono()
             self._kept = [one for one in self._kept if mono - one.made < KEPT_S]
             for one in reversed(self._kept):
-                if one.now == now or (now is None and mono - one.made < FRESH_S):
+                if one.now == now or (now is None and mono < one.fresh):
                     return one
             at = clock.now() if now is None else now
             lines = late_lines(reader, at, self._taught.by(reader, clock.now()))
-            made = Foreseen(at, lines, reader.stale_count(), mono)
-            self._kept = [*self._kept, made][-KEPT:]
-            return made
+            made = clock.mono()
+            fresh = made + max(FRESH_S, FRESH_FACTOR * (made - mono))
+            found = Foreseen(at, lines, reader.stale_count(), made, fresh)
+            self._kept = [*self._kept, found][-KEPT:]
+            return found
