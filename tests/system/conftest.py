@@ -337,3 +337,35 @@ def world(request, new_database, tmp_path):
         return
     with embedded_broker() as broker, running_world(tmp_path, broker, "3.1.1") as world:
         yield world
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request, new_database):
+    made = new_database(request.param)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def worker(database, tmp_path):
+    """Starts workers, maybe with a fault; all end with the test."""
+    started = []
+
+    def start(fault=""):
+        env = {k: v for k, v in os.environ.items() if not k.startswith("RETOUR_")}
+        env |= {
+            "RETOUR_DATABASE": database.url,
+            "RETOUR_WEBHOOKS_ALLOW": "127.0.0.1",
+            "FAULT": fault,
+        }
+        with (tmp_path / f"worker-{len(started)}.log").open("wb") as log:
+            command = [sys.executable, str(HERE / "faulty_worker.py")]
+            process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stderr=log)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.wait(WITHIN_S)

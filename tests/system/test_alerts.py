@@ -1,14 +1,9 @@
 """Deadlines while workers die: every overdue line is told once, and so is who hears of it."""
 
-import os
 import random
-import subprocess
-import sys
 import time
 from collections import Counter
 from datetime import date
-
-import pytest
 
 from tests.receivers import SECRET, Receiver
 from tests.system.conftest import WITHIN_S, wait_for
@@ -25,35 +20,6 @@ LINES = 300
 HOUR, DAY = 3_600_000, 86_400_000
 SEED = 20_261
 CLAIMS_END_S = 150
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request, new_database):
-    made = new_database(request.param)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def worker(database):
-    """Starts workers; all end with the test."""
-    started = []
-
-    def start():
-        env = {k: v for k, v in os.environ.items() if not k.startswith("RETOUR_")}
-        env |= {"RETOUR_DATABASE": database.url, "RETOUR_WEBHOOKS_ALLOW": "127.0.0.1"}
-        command = [sys.executable, "-m", "retour", "worker"]
-        process = subprocess.Popen(
-            command, env=env, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-            process.wait(WITHIN_S)
 
 
 def lease_out(database, now):
@@ -91,7 +57,7 @@ def test_26_deadlines_are_told_once_though_workers_are_killed(database, worker):
         worker()
         worker()
         wait_for(lambda: len(opened(database)) == LINES, "all are told")
-        # What a killed worker had claimed comes due a minute later.
+        # What a killed worker had claimed comes due again.
         wait_for(lambda: sent(database) == LINES, "all have been heard of", CLAIMS_END_S)
     assert set(opened(database).values()) == {1}
     with database.store.reading() as reader:

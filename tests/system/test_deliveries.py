@@ -1,15 +1,9 @@
 """Alerts are delivered by real workers to real receivers, whoever dies in between."""
 
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
-from pathlib import Path
-
-import pytest
 
 from tests.receivers import SECRET, Receiver
 from tests.system.conftest import WITHIN_S, wait_for
@@ -18,45 +12,12 @@ from tracker.notices import State as Way
 from tracker.notices import queue
 from tracker.recipients import Digest, Recipient
 
-HERE = Path(__file__).parent
 ALERT = Alert("A1", "L1", "1", "overdue", 1, State.OPEN, "warning", 1, 0, 0, 0, 0)
 KILLED = -signal.SIGKILL
 
 
 def now():
     return time.time_ns() // 1_000_000
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request, new_database):
-    made = new_database(request.param)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def worker(database, tmp_path):
-    """Starts workers; all end with the test."""
-    started = []
-
-    def start(fault=""):
-        env = {k: v for k, v in os.environ.items() if not k.startswith("RETOUR_")}
-        env |= {
-            "RETOUR_DATABASE": database.url,
-            "RETOUR_WEBHOOKS_ALLOW": "127.0.0.1",
-            "FAULT": fault,
-        }
-        with (tmp_path / f"worker-{len(started)}.log").open("wb") as log:
-            command = [sys.executable, str(HERE / "faulty_worker.py")]
-            process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stderr=log)
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-            process.wait(WITHIN_S)
 
 
 def happen(database, recipient, count, at=None):
