@@ -97,7 +97,7 @@ def list_overdue(
     worth most, or likeliest, first."""
     filters = (str(sort), customer, class_, site)
     after, now = _overdue.position(cursor, *filters), caller.now()
-    with caller.reading() as reader:
+    with caller.reading_for() as reader:
         found = overdue_lines(reader, now, limit + 1, sort, after, customer, class_, site)
     lines, last = cut(found, limit)
     return OverduePage(
@@ -120,7 +120,7 @@ def table_of_overdue(
 ) -> Table:
     """The same as a table, of up to 10,000 lines."""
     now = caller.now()
-    with caller.reading() as reader:
+    with caller.reading_for() as reader:
         found = overdue_lines(reader, now, limit, sort, None, customer, class_, site)
     out = StringIO()
     names = [field.alias or name for name, field in OverdueLine.model_fields.items()]

@@ -13,8 +13,8 @@ from tracker.lease_ports import OpenLine, OverdueFilter
 from tracker.leases import Lease, Line
 from tracker.model import Asset, Label
 from tracker.overdue import Kind
+from tracker.partner_view import sentences
 from tracker.ports import Reader
-from tracker.stages import sentences
 
 OPEN = tuple(str(state) for state in State if state not in OVER)
 Place = tuple[bool, float, str]  # whether nothing is known to sort by, the least first, the alert

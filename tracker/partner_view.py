@@ -16,7 +16,7 @@ from tracker.case import Roles
 from tracker.fold import Belief
 from tracker.late_lines import Expected, Learned
 from tracker.lease_clash import came_back
-from tracker.lease_ports import AlertEvent, AlertFilter
+from tracker.lease_ports import AlertEvent, AlertFilter, OpenLine, OverdueFilter
 from tracker.leases import Agreement, Lease, Line, Partner
 from tracker.model import Asset, Binding
 from tracker.overdue import Kind, back
@@ -144,6 +144,30 @@ class PartnerView:
         own = wanted._replace(rules=rules, customer=self._partner.id)
         return [_without_names(one) for one in self._all.alerts(own, after, limit)]
 
+    def alerts_of(self, assets: Iterable[str]) -> dict[str, list[Alert]]:
+        """Those about own leases."""
+        found = dict[str, list[Alert]]()
+        for asset, some in self._all.alerts_of(assets).items():
+            own = self.leases_by_id(one.lease for one in some if one.lease is not None)
+            seen = [one for one in some if one.lease in own and one.rule in self._told()]
+            found[asset] = [_without_names(one) for one in seen]
+        return found
+
+    def open_lines(self, wanted: OverdueFilter) -> list[OpenLine]:
+        """Of what the partner has now; by a site only where it or its assets are."""
+        if not self._is_own(wanted.customer):
+            return []
+        if wanted.site is not None and wanted.site not in self._sites():
+            return []
+        rules = tuple(rule for rule in wanted.rules if rule in self._told())
+        own = wanted._replace(rules=rules, customer=self._partner.id)
+        found = self._all.open_lines(own)
+        held = self._held({one.asset for one in found})
+        return [one for one in found if one.asset in held]
+
+    def assets_by_id(self, ids: Iterable[str]) -> dict[str, Asset]:
+        return self._all.assets_by_id(self._held(ids))
+
     def alert_events(self, alert: str) -> list[AlertEvent]:
         """Without who did it, and what was said."""
         events = self._all.alert_events(alert) if self.alert(alert) is not None else []
@@ -226,7 +250,7 @@ class PartnerView:
             others = [one for one in every[asset] if one.name != line.name]
             if any(self._follows(one, line) for one in others):
                 continue
-            if back(line, entered, received_in(facts.get(asset, ()))) is None:
+            if back(line, entered, received_in(facts.get(asset, ())), others) is None:
                 held[asset] = line
         return held
 
@@ -263,6 +287,12 @@ def stage_of(reader: Reader, asset: str, now: int, as_of: int | None = None) -> 
     if isinstance(view, PartnerView):
         return view.stage_of(asset, now)
     return stages.stage_of(reader, asset, now, as_of)
+
+
+def sentences(reader: Reader, assets: Sequence[str], now: int) -> dict[str, str]:
+    """Why assets are told to be in their stages, as far as the reader may see that: to a partner
+    it is not told, for it may lie before the line."""
+    return {} if is_partner_view(reader) else stages.sentences(reader, assets, now)
 
 
 def expected(

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from fastapi.routing import APIRoute
 
-from api.alerts import OPEN
 from tracker.access import ApiKey, digest_of
 from tracker.alerts import Alert, Event, State
 from tracker.facts import state
 from tracker.leases import Agreement, End, Lease, Line, Partner
 from tracker.model import Asset, Fact, Fix
+from tracker.overdue_lines import OPEN
 from tracker.registry import bind_device, register_asset
 from tracker.stamps import StampPolicy
 from tracker.stores.postgresql import PostgresqlStore
