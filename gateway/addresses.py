@@ -64,10 +64,10 @@ class Guard:
     def judge(self, address: str) -> None:
         """Raise ChannelRefused where an address may not be reached.
 
-        >>> Guard().judge("::ffff:127.0.0.1")
+        >>> Guard().judge("::ffff:127.0.0.1")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
         ...
-        tracker.delivery_ports.ChannelRefused: ::ffff:127.0.0.1 is not a public address
+        tracker.delivery_ports.ChannelRefused: ::ffff:127.0.0.1 is not a public address; ...
         """
         try:
             meant = meant_by(ip_address(address))
@@ -75,7 +75,7 @@ class Guard:
             raise ChannelRefused(f"{address!r:.100} is no address") from None
         allowed = any(meant in network for network in self._allow)
         if not allowed and (not meant.is_global or meant.is_multicast):
-            raise ChannelRefused(f"{address} is not a public address")
+            raise ChannelRefused(f"{address} is not a public address; see RETOUR_WEBHOOKS_ALLOW")
 
 
 def meant_by(address: Address) -> Address:

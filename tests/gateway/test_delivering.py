@@ -240,7 +240,7 @@ def test_27_a_receiver_that_must_not_be_reached_is_told_nothing(store, deliver, 
     (one,) = listed(store).values()
     assert (one.state, one.attempts[0].told) == (
         Way.WAITING,
-        "127.0.0.1 is not a public address",
+        "127.0.0.1 is not a public address; see RETOUR_WEBHOOKS_ALLOW",
     )
     assert receiver.got == []
 

@@ -39,7 +39,7 @@ def test_a_mail_carries_the_id_of_its_delivery():
 def test_a_mail_server_on_this_machine_is_refused():
     with mail_sink() as (port, mails):
         outcome = send(mailto(port), Guard())
-    assert outcome == (False, "127.0.0.1 is not a public address")
+    assert outcome == (False, "127.0.0.1 is not a public address; see RETOUR_WEBHOOKS_ALLOW")
     assert mails == []
 
 
@@ -66,7 +66,7 @@ def test_27_a_redirect_of_a_service_is_refused():
         hidden.settimeout(0.1)
         with pytest.raises(TimeoutError):
             hidden.accept()
-    assert outcome == (False, "127.0.0.1 is not a public address")
+    assert outcome == (False, "127.0.0.1 is not a public address; see RETOUR_WEBHOOKS_ALLOW")
 
 
 def test_what_a_service_answers_is_not_shown():

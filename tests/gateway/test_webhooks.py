@@ -185,7 +185,7 @@ class TestFault27:
             url = f"http://rebinding.example:{receiver.port}/hook"
             webhooks.check(url)
             outcome = webhooks.send(url, SECRET, trial("ops", 0), now())
-        assert outcome == (False, "127.0.0.1 is not a public address")
+        assert outcome == (False, "127.0.0.1 is not a public address; see RETOUR_WEBHOOKS_ALLOW")
         assert receiver.got == []
         assert list(answers) == [["93.184.216.34"]]  # it was looked up once for the connection
 
