@@ -152,7 +152,8 @@ def recipients_test(id: Id, as_json: AsJson = False) -> None:
     else:
         with closing(settings.channels(clock)) as channels:
             outcome = channels.send(recipient, message)
-    show({"id": message.id, "ok": outcome.ok, "told": outcome.told}, as_json)
+    taken = outcome.ok if as_json else yes_no(outcome.ok)
+    show({"id": message.id, "ok": taken, "told": outcome.told}, as_json)
     if not outcome.ok:
         raise typer.Exit(1)
 

@@ -94,6 +94,7 @@ def test_a_test_is_sent(run, store, answer, exit):
             tx.put_recipient(one.model_copy(update={"secret": SECRET}))
         status, shown, _ = run("recipients", "test", "ops")
     assert (status, f"HTTP {answer}" in shown, len(receiver.got)) == (exit, True, 1)
+    assert f"ok    {'no' if exit else 'yes'}" in shown
 
 
 def test_who_is_not_known(run):
