@@ -14,7 +14,7 @@ from commands.settings import load_settings
 from commands.show import AsJson, UserError, count, out, show
 from tracker.durations import written, written_repeat
 from tracker.govern import govern
-from tracker.rule_kinds import Rule
+from tracker.rule_kinds import Dwell, Rule
 from tracker.rules import Rules, as_json, policy_of, read_rules, shipped
 from tracker.worldfile import dump
 
@@ -63,7 +63,7 @@ def _row(rule: Rule) -> dict[str, Any]:
         "rule": rule.id,
         "looks for": rule.kind if rule.enabled else f"{rule.kind} (off)",
         "severity": " > ".join([rule.severity, *rule.escalate]),
-        "after": written(rule.hold),
+        "after": written(rule.hold + (rule.after if isinstance(rule, Dwell) else 0)),
         "then after": ", ".join(written(ms) for ms in policy.levels[1:]),
         "again": written_repeat(rule.repeat),
         "of": ", ".join([*rule.classes, *rule.sites]) or "all",

@@ -62,6 +62,7 @@ def test_without_a_database_the_shipped_ones_are_shown(run, monkeypatch, tmp_pat
     monkeypatch.setenv("RETOUR_DATABASE", f"sqlite:///{tmp_path}/none.db")
     shown = run("rules", "show")[1]
     assert re.search(r"overdue +overdue +serious > serious > critical +0 +3 d, 7 d +3 d", shown)
+    assert re.search(r"inspection_waits +dwell +warning +7 d", shown)
     assert re.search(r"lost_rising +lost_rising \(off\)", shown)
     assert len(shown.splitlines()) == 1 + len(shipped().rules)
     assert not (tmp_path / "none.db").exists()
