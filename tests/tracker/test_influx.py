@@ -485,7 +485,7 @@ on_sqlite = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
         ({"url": "http://127.0.0.1:9"}, "does not answer"),
         ({"url": "http://no-such-host.invalid:8086"}, "does not answer"),
         ({"token": ""}, "RETOUR_INFLUX_TOKEN is not set"),
-        ({"token": "wrong"}, "answers 401"),
+        ({"token": "wrong"}, "unauthorized access: see RETOUR_INFLUX_TOKEN"),
         ({"bucket": "none"}, "has no bucket 'none'"),
         ({"org": ""}, "RETOUR_INFLUX_ORG is not set"),
     ],

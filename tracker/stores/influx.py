@@ -69,7 +69,9 @@ class Influx:
         except SeriesUnavailable as error:
             if error.is_passing:
                 raise
-            raise StoreRefused(f"{error}: {SETUP}") from error
+            raise StoreRefused(
+                f"{error}: see RETOUR_INFLUX_TOKEN and RETOUR_INFLUX_ORG, or {SETUP}"
+            ) from error
         if bucket is None:
             raise StoreRefused(
                 f"InfluxDB at {self.at.url} has no bucket {self.at.bucket!r} that the token may "
