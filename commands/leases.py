@@ -179,7 +179,7 @@ def leases_extend(
     with settings.store(must_exist=True).writing() as tx:
         changed = extend(tx, settings.act(), Event(lease, line, at, note), due)
     (now,) = (one for one in changed.lines if one.id == line)
-    _print(f"line {line} of lease {lease} is due on {now.due}, until {iso_of(now.due_at)}")
+    _print(f"line {line} of lease {lease} is due on {now.due}, until {legible(iso_of(now.due_at))}")
 
 
 @group.command("return")
