@@ -54,7 +54,7 @@ def table(rows: Mapping[str, Row], now: int) -> Table:
             stage_words(told["stage"] or UNKNOWN),
             f"{told['p']:.0%}",
             lasting(max(0, now - epoch_ms(told["since"]))) if known else "",
-            site or "on the way",
+            site or ("on the way" if told["sentence"] else ""),
             in_a_line(told["sentence"] or "nothing is known of it yet"),
             style="bold green" if time.monotonic() - changed < NEW_FOR_S else "",
         )

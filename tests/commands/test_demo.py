@@ -107,6 +107,18 @@ def test_the_picture_fits_the_terminal():
     assert "A20: return transit" not in text
 
 
+@pytest.mark.parametrize(
+    ("sentence", "where"), [(None, "nothing is known of it yet"), ("In use", "on the way")]
+)
+def test_only_what_is_known_of_is_said_to_be_on_the_way(sentence, where):
+    console = Console(width=100, height=24)
+    rows = {"A1": row("in_use", sentence)._replace(site=None)}
+    with console.capture() as drawn:
+        console.print(picture(rows, [], NOON, console.height))
+    assert where in drawn.get()
+    assert ("on the way" in drawn.get()) == (sentence is not None)
+
+
 def test_a_receipt_for_what_is_not_stored_breaks_the_promise(store, capsys):
     check_promise(store, {("trk-1", "b0"): []})
     with pytest.raises(Exception, match="the promise is broken"):
