@@ -21,7 +21,8 @@ group = typer.Typer(no_args_is_help=True, help="One alert, and what is done abou
 Id = Annotated[str, typer.Argument(help="Its id, as `retour alerts` lists it.")]
 TIMES = frozenset(
     ("due", "deadline", "by", "expected", "back", "closed", "entered", "left", "heard", "at")
-)  # epoch ms
+)  # epoch ms, of what it was decided by
+ITS_TIMES = ("since", "opened", "changed", "until")
 Note = Annotated[str | None, typer.Option(help="A word for others.")]
 
 
@@ -38,13 +39,14 @@ def alert_show(id: Id, as_json: AsJson = False) -> None:
             raise UnknownAlert(id)
         events = [one.event for one in reader.alert_events(id)]
     told = alert._asdict() | {"id": id, "state": str(alert.state), "why": dict(alert.why)}
-    for name in ("since", "opened", "changed", "until"):
+    for name in ITS_TIMES:
         told[name] = iso(told[name])
     told = {name: value for name, value in told.items() if name not in ("told", "gone")}
     happened = [_happened(event) for event in events]
     if as_json:
         show(told | {"events": happened}, as_json)
         return
+    told |= {name: at and legible(at) for name in ITS_TIMES for at in [told[name]]}
     told["why"] = ", ".join(f"{name} {_word(name, value)}" for name, value in alert.why.items())
     show({name: value for name, value in told.items() if value is not None}, as_json)
     out.print()

@@ -1,5 +1,6 @@
 """What is done about one alert at the terminal."""
 
+import re
 from datetime import date
 from shutil import copy
 
@@ -56,6 +57,7 @@ def test_it_is_taken_on_and_that_is_told(run, ask, alert):
     assert "called them" in shown
     assert "keg-1" in shown
     assert "deadline 2026-01-03 12:00:00Z" in shown
+    assert re.search(r"since +2026-01-03 12:00:00Z", shown)
 
 
 def test_it_is_snoozed_for_a_while_or_until_a_time(run, ask, alert):
