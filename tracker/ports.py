@@ -236,6 +236,9 @@ class Reader(LeaseReader, AlertReader, DeliveryReader, Protocol):
     ) -> list[Transition]:
         """What was told of an asset's stages after a moment, up to and at another one, in order."""
 
+    def transitions_at(self, times: Mapping[str, int]) -> dict[str, list[Transition]]:
+        """What was told of the stages of some assets, each at an event time."""
+
     def waiting(self, after: str, limit: int) -> Waiting:
         """What is told of assets and what to predict it from, by id, after an id. Not of those
         that are stale."""

@@ -3,7 +3,7 @@ many assets are in which stage. Answered from one reading transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, tzinfo
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -92,13 +92,16 @@ def sentences(reader: Reader, assets: Sequence[str], now: int) -> dict[str, str]
     nothing was observed there is none."""
     beliefs = reader.beliefs(assets)
     settings, presents = reader.settings(sorted(beliefs)), reader.presents(beliefs)
-    found = dict[str, str]()
+    seen = dict[str, tuple[Told, int]]()
     for asset, belief in beliefs.items():
         before = presents.get(asset)
         at = max(now - (before.behind if before else 0), belief.at)
-        told = present(belief, settings[asset], before, at).present.told
-        why = _reason(reader, asset, told)
-        sentence = _status(belief, settings[asset], told, why, at).sentence
+        seen[asset] = present(belief, settings[asset], before, at).present.told, at
+    changes = reader.transitions_at({asset: told.since for asset, (told, _) in seen.items()})
+    found = dict[str, str]()
+    for asset, (told, at) in seen.items():
+        why = _told_for(changes.get(asset, ()), told)
+        sentence = _status(beliefs[asset], settings[asset], told, why, at).sentence
         found |= {asset: sentence} if sentence else {}
     return found
 
@@ -154,8 +157,11 @@ def _stages(standing: Standing, setting: Setting, at: int) -> Array:
 
 def _reason(reader: Reader, asset: str, told: Told) -> Explained | None:
     """What a stage was told for by an observation; None where time alone has told it."""
-    since = reader.transitions(asset, Moment(told.since, ""), Moment(told.since, "~"))
-    return next((one.why for one in since if one.stage == told.stage), None)
+    return _told_for(reader.transitions_at({asset: told.since}).get(asset, ()), told)
+
+
+def _told_for(changes: Iterable[Transition], told: Told) -> Explained | None:
+    return next((one.why for one in changes if one.stage == told.stage), None)
 
 
 def _told_then(lines: Sequence[Line], first: Told) -> tuple[Told, Explained | None]:

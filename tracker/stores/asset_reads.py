@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from math import floor
 
 import orjson
@@ -184,6 +185,14 @@ class AssetReads(sql.Speaks):
         query = select(*table.c[1:]).where(table.c.asset == asset, *told)
         ordered = query.order_by(table.c.at, table.c.key)
         return [rows.transition(row) for row in self._db.execute(ordered)]
+
+    def transitions_at(self, times: Mapping[str, int]) -> dict[str, list[Transition]]:
+        table, found = schema.transitions, defaultdict[str, list[Transition]](list)
+        for some in sql.chunks([*times.items()]):
+            asked = select(table).where(tuple_(table.c.asset, table.c.at).in_(some))
+            for row in self._db.execute(asked.order_by(table.c.key)):
+                found[row[0]].append(rows.transition(row[1:]))
+        return found
 
     def entered(self, assets: Iterable[str]) -> dict[str, list[tuple[str | None, str | None, int]]]:
         table = schema.transitions
