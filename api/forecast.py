@@ -54,7 +54,7 @@ class LineForecast(BaseModel):
         examples=[
             "In use since 8 January 2026, 09:40 CET; late from 30 January 2026, 00:00 CET on, "
             "probably back by 24 January 2026, 14:00 CET; 5 of 12 lines of acme that fell due "
-            "were late, of all customers' 3.1 would have been"
+            "were late, where 3.1 were to be expected"
         ],
     )
 

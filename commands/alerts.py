@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from commands.asking import EVERY, opened
-from commands.show import AsJson, iso, show, show_rows
+from commands.show import AsJson, iso, legible, show_rows
 from tracker.alerts import Alert
 from tracker.lease_ports import AlertFilter
 from tracker.overdue_lines import OPEN, Overdue, Sort, overdue_lines
@@ -54,7 +54,7 @@ def alerts(
     wanted = AlertFilter(() if all_ else OPEN, rule, asset, None, severity)
     with store.reading() as reader:
         rows = [_row(one) for one in found(reader, wanted)]
-    show(rows, as_json, none="nothing needs attention")
+    show_rows(rows, _alert_words, as_json, "nothing needs attention")
 
 
 def found(reader: Reader, wanted: AlertFilter) -> list[Alert]:
@@ -74,6 +74,10 @@ def _row(alert: Alert) -> dict[str, Any]:
         "level": alert.level,
         "resolution": alert.resolution,
     }
+
+
+def _alert_words(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**row, "since": legible(row["since"])}
 
 
 def _overdue_row(one: Overdue) -> dict[str, Any]:

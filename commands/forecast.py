@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.asking import opened
-from commands.show import AsJson, iso, legible, show_rows
+from commands.asking import did_you_mean, opened
+from commands.show import AsJson, UserError, iso, legible, show_rows
 from tracker.explain import stage_words
 from tracker.late_lines import Expected, late_lines, learn
-from tracker.ports import UNKNOWN
+from tracker.ports import UNKNOWN, Reader
+from tracker.queries import UnknownLease, known_partner
 
 
 def forecast(
@@ -26,6 +27,8 @@ def forecast(
     """
     store, now = opened()
     with store.reading() as reader:
+        if customer is not None:
+            _known(reader, customer)
         found = late_lines(reader, now, learn(reader, now), customer)
         stale = reader.stale_count()
     rows = [line_row(one) for one in found[:limit]]
@@ -34,6 +37,14 @@ def forecast(
         typer.echo(f"there are more than {limit}: ask for them with --limit", err=True)
     if stale:
         typer.echo(f"{stale} assets wait to be folded again: they may be elsewhere", err=True)
+
+
+def _known(reader: Reader, customer: str) -> None:
+    """UserError where there is no such partner."""
+    try:
+        known_partner(reader, customer)
+    except UnknownLease as unknown:
+        raise UserError(f"{unknown}{did_you_mean(customer, reader.partners())}") from None
 
 
 def line_row(one: Expected) -> dict[str, Any]:
@@ -63,8 +74,8 @@ def line_words(row: Mapping[str, Any]) -> dict[str, Any]:
         "asset": row["asset"],
         "stage": stage_words(row["stage"] or UNKNOWN),
         "late from": legible(row["late_from"]),
-        "how likely": f"{row['p_late']:.0%}",
-        "probably back": legible(back["expected"]) if back["expected"] else None,
-        "nearly surely": legible(back["latest"]) if back["latest"] else None,
+        "how likely late": f"{row['p_late']:.0%}",
+        "probably back by": legible(back["expected"]) if back["expected"] else None,
+        "nearly surely by": legible(back["latest"]) if back["latest"] else None,
         "why": row["sentence"],
     }

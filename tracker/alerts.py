@@ -151,11 +151,14 @@ def _opened(
     before: Alert | None, subject: Subject, holding: Holding, policy: Policy, now: int
 ) -> Step:
     if before is not None and now - before.changed < REOPENED_MS:
-        level = max(_level(before.since, policy, now), before.level)
+        level = _level(max(before.since, holding.since), policy, now)
+        if holding.since <= before.since:  # it is as it was, and not about another time
+            level = max(level, before.level)
         again = before._replace(
             state=State.OPEN,
             severity=policy.severity_at(level),
             level=level,
+            since=max(before.since, holding.since),
             changed=now,
             told=now,
             gone=None,

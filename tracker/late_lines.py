@@ -73,7 +73,7 @@ class Expected(NamedTuple):
         who = self.customer
         if who.lines:
             words += f"; {who.late} of {who.lines} lines of {self.lease.customer} that fell due "
-            words += f"were late, of all customers' {who.expected:.1f} would have been"
+            words += f"were late, where {who.expected:.1f} were to be expected"
         return words
 
 

@@ -5,7 +5,7 @@ from shutil import copy
 
 import pytest
 
-from tracker.leases import Lease, Line, ends_at, starts_at
+from tracker.leases import Lease, Line, Partner, ends_at, starts_at
 from tracker.stores.sqlite import SqliteStore
 
 
@@ -19,6 +19,7 @@ def world(world, tmp_path):
         for n, due in enumerate(dues, 1):
             times = starts_at(start, "UTC"), ends_at(due, "UTC")
             line = Line(f"L{n}", "1", f"pallet-{n}", None, start, due, *times)
+            tx.put_partner(Partner(f"cust-{n}"))
             tx.put_lease(Lease(f"L{n}", f"cust-{n}", ("shed",), "UTC", lines=(line,)))
     store.close()
     return path
@@ -37,4 +38,7 @@ def test_for_people(run):
     assert (status, complaints) == (0, "there are more than 1: ask for them with --limit\n")
     assert "L1/1" in shown
     assert "2026-01-11 00:00:00Z" in shown
-    assert run("forecast", "--customer", "nobody")[1] == "no lease line is under way\n"
+    assert run("forecast", "--customer", "cust-3")[::2] == (
+        1,
+        "retour: there is no partner cust-3; did you mean cust-2 or cust-1?\n",
+    )
