@@ -43,6 +43,8 @@ INDEX = {
     "deliveries": Entry(CHECK, "recipients:deliveries", "List what was told of alerts, to whom."),
     "quarantine": Entry(CHECK, "troubles:quarantine", "List unknown devices, and what is held."),
     "evaluate": Entry(CHECK, "evaluate:evaluate", "Judge what is told of stages by the truth."),
+    "reliability": Entry(CHECK, "reliability:group", "When assets fail, from a table of lives."),
+    "disposition": Entry(CHECK, "disposition:disposition", "What an asset's routes are worth."),
     "verify": Entry(CHECK, "database:verify", "Audit the promise: refold everything, compare."),
     "bench": Entry(CHECK, "bench:group", "Benchmarks, each beside a bare reference."),
     "import": Entry(SET_UP, "world:import_command", "Register what a world file says."),

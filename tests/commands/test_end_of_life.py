@@ -1,0 +1,125 @@
+"""The calculators of end of life, as one tries a policy with them."""
+
+import sys
+
+import orjson
+import pytest
+
+import retour
+
+HEAD = "asset,class,cycles,failed,shock\n"
+
+
+@pytest.fixture
+def give(monkeypatch, capsys):
+    def given(*words):
+        monkeypatch.setattr(sys, "argv", ["retour", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            retour.main()
+        shown = capsys.readouterr()
+        return ended.value.code, shown.out, shown.err
+
+    return given
+
+
+@pytest.fixture
+def table(tmp_path):
+    def write(content):
+        file = tmp_path / "lives.csv"
+        file.write_text(content)
+        return file
+
+    return write
+
+
+def lives(number):
+    """Half of them failed, sooner the more shocks."""
+    rows = (f"a{n},keg,{20 + n % 40 - 10 * (n % 3)},{n % 2},{n % 3}" for n in range(number))
+    return HEAD + "\n".join(rows) + "\n"
+
+
+def test_a_table_of_lives_tells_who_fails_next(give, table):
+    status, shown, _ = give("reliability", "fit", table(lives(120)), "--horizon", 5, "--json")
+    assert status == 0
+    told = orjson.loads(shown)
+    model = told["model"]["keg"]
+    assert (model["failures"], model["lives"], model["borrowed"]) == (
+        60,
+        119,
+        0,
+    )  # one has done nothing
+    assert model["coefficients"]["shock"] < 0
+    assert [row["asset"] for row in told["rows"]] == [f"a{n}" for n in range(0, 120, 2)]
+    assert all(0 < row["p_fail"] < 1 for row in told["rows"])
+    assert told["fit"]["keg"]["largest_gap"] < 0.3
+    assert told["fit"]["keg"]["curve"][0].keys() == {"cycles", "seen", "model"}
+
+
+def test_a_wider_horizon_is_likelier(give, table):
+    file = table(lives(120))
+    near, far = (
+        orjson.loads(give("reliability", "fit", file, "--horizon", h, "--json")[1])["rows"]
+        for h in (1, 10)
+    )
+    assert all(one["p_fail"] < other["p_fail"] for one, other in zip(near, far, strict=True))
+
+
+def test_for_people_those_first_that_fail_soonest(give, table):
+    status, shown, _ = give("reliability", "fit", table(lives(120)), "--horizon", 5)
+    assert status == 0
+    assert "fails within 5 cycles" in shown
+    assert "63 % fail by" in shown
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("asset,class,cycles\n", "the column 'failed' is missing"),
+        ("asset,class,cycles,failed,shok\n", "there is no column 'shok'"),
+        (HEAD, "there is no row"),
+        (HEAD + "a,keg,ten,0,1\n", ":2: cycles: 'ten' is no number"),
+        (HEAD + "a,keg,-1,0,1\nb,keg,1,yes,inf\n", ":2: cycles: -1 is less than 0"),
+        (HEAD + "a,keg,1,yes,1\n", ":2: failed: 'yes' is neither 0 (it lives) nor 1 (it failed)"),
+        (HEAD + "a,keg,1,0,inf\n", ":2: shock: 'inf' is no number"),
+        (HEAD + "a,keg,1,0\n", ":2: it has not as many values as there are columns"),
+        (HEAD + ",keg,1,0,1\n", ":2: `asset` and `class` have to be named"),
+        (HEAD + "a,keg,1,0,1\n", "no asset has failed: nothing can be told of failures"),
+    ],
+)
+def test_a_table_that_makes_no_sense(give, table, content, said):
+    status, shown, complaints = give("reliability", "fit", table(content))
+    assert (status, shown) == (1, "")
+    assert said in complaints
+
+
+def test_every_fault_of_a_table_is_told(give, table):
+    complaints = give("reliability", "fit", table(HEAD + "a,keg,x,0,1\n" * 30))[2]
+    assert complaints.count("is no number") == 20
+    assert "and 10 more faults" in complaints
+
+
+def test_an_asset_s_routes_term_by_term(give, tmp_path):
+    case = tmp_path / "case.yaml"
+    case.write_text("class: power_tool\nasset: {id: T1, cycles: 60, age_days: 500, grade: C}\n")
+    status, shown, _ = give("disposition", case, "--json")
+    assert status == 0
+    told = orjson.loads(shown)
+    assert (told["asset"], told["recommended"], told["ask_a_person"]) == ("T1", "restock", False)
+    by_route = {one["route"]: one for one in told["routes"]}
+    assert by_route["resell"]["excluded"] == "only for A and B, and it is C"
+    assert by_route["dispose"]["excluded"] == "electric waste must not be landfilled"
+    for one in told["routes"]:
+        assert sum(one["terms"].values()) == pytest.approx(one["value"])
+    assert told["turns"][0]["then"] != "restock"
+    shown = give("disposition", case)[1]
+    assert "Best: restock, worth" in shown
+    assert "in place of" in shown
+
+
+def test_a_case_that_makes_no_sense(give, tmp_path):
+    case = tmp_path / "case.yaml"
+    case.write_text("class: keg\nasset: {cycles: -1, grade: Z}\n")
+    status, _, complaints = give("disposition", case)
+    assert status == 1
+    assert f"{case}:2: asset.cycles: should be greater than or equal to 0" in complaints
+    assert "is no case: 1 fault" in complaints

@@ -1,0 +1,167 @@
+"""When assets fail: Weibull accelerated-failure-time models of a class, on cycles. Pure.
+
+An asset that lives has told something too: that it has not failed yet (right-censored). To leave it
+out makes every forecast a lie. Covariates are rates per cycle up to the time of prediction, never
+running totals: who survives longest has had the most shocks.
+
+    S(t) = exp(-(t / scale)^shape)      scale = exp(b0 + b . rates)
+
+The fit is that of `lifelines`, by maximum likelihood. As long as a class has had fewer than 30
+failures, what is missing of them is borrowed: from what its maker says, as failures spread along
+the maker's curve, or else from the other classes; each real failure takes the place of a borrowed
+one.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from math import exp, log
+from typing import NamedTuple
+from warnings import catch_warnings, simplefilter
+
+ENOUGH = 30  # failures of a class, to speak for themselves
+PRIOR_ROWS = 30  # along the maker's curve
+LEAST_CYCLES = 0.5  # of what failed in its first cycle
+RIDGES = (0.0, 0.01, 0.1)  # the least that converges: few failures cannot tell many rates apart
+
+
+class Life(NamedTuple):
+    """The cycles that an asset has done, whether it failed at the last of them (else it lives, or
+    was retired sound), and its covariates: rates per cycle."""
+
+    asset: str
+    class_: str
+    cycles: float
+    failed: bool
+    rates: tuple[float, ...] = ()
+
+
+class Prior(NamedTuple):
+    """What a maker says: after how many cycles 63 % have failed (`scale`), and the Weibull `shape`
+    (1: by chance; above: by wear)."""
+
+    scale: float
+    shape: float
+
+
+class Model(NamedTuple):
+    """A class's model: `b0` and `coefficients` of the logarithm of the scale, `shape`, on how many
+    lives and failures of its own it rests, and how many it has borrowed."""
+
+    b0: float
+    coefficients: tuple[float, ...]
+    shape: float
+    lives: int = 0
+    failures: int = 0
+    borrowed: float = 0.0
+
+    def scale(self, rates: Sequence[float]) -> float:
+        """After how many cycles 63 % of such assets have failed."""
+        return exp(self.b0 + sum(b * x for b, x in zip(self.coefficients, rates, strict=True)))
+
+    def survival(self, cycles: float, rates: Sequence[float] = ()) -> float:
+        """Which share of such assets lives after so many cycles."""
+        return exp(-((cycles / self.scale(rates)) ** self.shape))
+
+    def p_fail(self, cycles: float, within: float, rates: Sequence[float] = ()) -> float:
+        """How likely an asset that lives after so many cycles fails `within` the next ones.
+
+        >>> round(Model(log(100), (), 2.0).p_fail(50, 20), 3)
+        0.213
+        """
+        scale = self.scale(rates)
+        hazard = ((cycles + within) / scale) ** self.shape - (cycles / scale) ** self.shape
+        return 1 - exp(-hazard)
+
+    def remaining(self, cycles: float, share: float, rates: Sequence[float] = ()) -> float:
+        """After how many more cycles that `share` of such living assets will have failed.
+
+        >>> model = Model(log(100), (), 2.0)
+        >>> round(model.p_fail(50, model.remaining(50, 0.9)), 6)
+        0.9
+        """
+        scale = self.scale(rates)
+        spent = (cycles / scale) ** self.shape
+        end: float = scale * (spent - log(1 - share)) ** (1 / self.shape)
+        return end - cycles
+
+
+def of_maker(prior: Prior, names: int = 0) -> Model:
+    """The model that a maker's word alone makes, for `names` rates that it says nothing of."""
+    return Model(log(prior.scale), (0.0,) * names, prior.shape, borrowed=ENOUGH)
+
+
+def fit(lives: Sequence[Life], priors: Mapping[str, Prior] | None = None) -> dict[str, Model]:
+    """A model for each class that occurs. A class that has not failed, and has nobody to borrow
+    from, has none.
+
+    >>> made = [Life(str(n), "keg", 20 + 4 * n, n % 3 > 0) for n in range(60)]
+    >>> model = fit(made)["keg"]
+    >>> model.failures, model.borrowed, 1 < model.shape < 3
+    (40, 0.0, True)
+    """
+    by_class = defaultdict[str, list[Life]](list)
+    for life in lives:
+        if life.failed or life.cycles > 0:  # who has done nothing and lives tells nothing
+            by_class[life.class_].append(life)
+    models = {}
+    for class_, own in by_class.items():
+        failures = sum(life.failed for life in own)
+        missing = max(ENOUGH - failures, 0)
+        prior = (priors or {}).get(class_)
+        others = [life for life in lives if life.class_ != class_]
+        borrowed = _along(prior, own) if prior is not None else others
+        lent = sum(life.failed for life in borrowed)
+        weight = missing / lent if lent and missing else 0.0
+        weighed = [(life, 1.0) for life in own]
+        if weight:
+            weighed += [(life, weight) for life in borrowed]
+        if failures or weight:
+            found = _fitted(weighed)
+            models[class_] = found._replace(
+                lives=len(own), failures=failures, borrowed=float(missing if weight else 0)
+            )
+    return models
+
+
+def _along(prior: Prior, own: Sequence[Life]) -> list[Life]:
+    """Failures along a maker's curve, of assets with the class's usual rates."""
+    usual = tuple(
+        sum(column) / len(own) for column in zip(*(life.rates for life in own), strict=True)
+    )
+    shares = [(n + 0.5) / PRIOR_ROWS for n in range(PRIOR_ROWS)]
+    model = of_maker(prior)
+    return [Life("", "", model.remaining(0, share), True, usual) for share in shares]
+
+
+def _fitted(weighed: Sequence[tuple[Life, float]]) -> Model:
+    """Lives, each with how much it counts. Rates that are all alike tell nothing: their coefficient
+    is 0."""
+    # They take a second to import, and only who fits needs them.
+    from lifelines import WeibullAFTFitter
+    from lifelines.exceptions import ConvergenceError, StatisticalWarning
+    from pandas import DataFrame
+
+    columns = list(zip(*(life.rates for life, _ in weighed), strict=True))
+    telling = [n for n, column in enumerate(columns) if len(set(column)) > 1]
+    table = DataFrame(
+        {
+            "cycles": [max(life.cycles, LEAST_CYCLES) for life, _ in weighed],
+            "failed": [life.failed for life, _ in weighed],
+            "weight": [weight for _, weight in weighed],
+        }
+        | {f"x{n}": columns[n] for n in telling}
+    )
+    with catch_warnings():
+        simplefilter("ignore", StatisticalWarning)  # weights bias variances, which we do not use
+        for ridge in RIDGES:
+            fitter = WeibullAFTFitter(penalizer=ridge)
+            try:
+                fitter.fit(table, "cycles", "failed", weights_col="weight")
+            except ConvergenceError:
+                continue
+            break
+    scale = fitter.params_["lambda_"]
+    coefficients = tuple(float(scale.get(f"x{n}", 0.0)) for n in range(len(columns)))
+    return Model(float(scale["Intercept"]), coefficients, exp(fitter.params_["rho_"]["Intercept"]))
