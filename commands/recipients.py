@@ -46,6 +46,8 @@ def recipients_add(
     hour: Annotated[int, typer.Option(min=0, max=23, help="Of a daily digest.")] = 8,
     quiet: Annotated[str, typer.Option(help="Hours in which only what is critical is told.")] = "",
     timezone: Annotated[str, typer.Option(help="The IANA zone of these hours.")] = "UTC",
+    title: Annotated[str, typer.Option(help="In its own words: '[{severity}] {title}'.")] = "",
+    text: Annotated[str, typer.Option(help="The same of the text.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Have somebody told of alerts; what was said of that id before is replaced.
@@ -61,12 +63,14 @@ def recipients_add(
         "level": level,
     } | ({"events": event} if event else {})
     since, _, until = quiet.partition("-")
+    words = (("title", title), ("text", text))
     described = described_by(
         {
             "name": name,
             "filters": filters,
             "digest": {"every": digest, "hour": hour, "timezone": timezone} if digest else None,
             "quiet": {"since": since, "until": until, "timezone": timezone} if quiet else None,
+            "wording": {name: told for name, told in words if told} or None,
         }
     )
     settings = load_settings()

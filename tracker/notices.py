@@ -21,6 +21,7 @@ from tracker.notice_texts import days_overdue, link_of, text_of, title_of
 from tracker.quiet import Quiet
 from tracker.recipients import About, Recipient, due, wants
 from tracker.times import iso
+from tracker.wording import filled
 
 if TYPE_CHECKING:
     from tracker.ports import Writer
@@ -137,11 +138,20 @@ def deliveries(
             State.WAITING,
             now,
             due(recipient, alert.severity, now, quiet),
-            told,
+            in_words_of(recipient, told),
         )
         for recipient in recipients
         if wants(recipient, event.kind, alert, about)
     ]
+
+
+def in_words_of(recipient: Recipient, told: Notice) -> Notice:
+    """A notice in a recipient's own words, if it has some."""
+    if recipient.wording is None:
+        return told
+    values = {**told.data, "title": told.title, "text": told.text, "link": told.link}
+    title, text = (filled(one, values) for one in (recipient.wording.title, recipient.wording.text))
+    return told._replace(title=title, text=text)
 
 
 def delivery_id(recipient: str, event: int) -> str:

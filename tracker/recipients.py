@@ -19,6 +19,7 @@ from tracker.alerts import Alert
 from tracker.leases import HOUR_MS
 from tracker.places import Name, Value, storable
 from tracker.quiet import Quiet, Zone, local_time, waking
+from tracker.wording import Wording
 
 CRITICAL = "critical"
 TO_MQTT = "mqtt:"
@@ -116,6 +117,9 @@ class Described(Value):
         default=None, description="What has gathered, in one message; null: each by itself."
     )
     quiet: Quiet | None = Field(default=None, description="When it is not to be disturbed.")
+    wording: Wording | None = Field(
+        default=None, description="How it is told, in its own words; null: in the usual ones."
+    )
     enabled: bool = Field(default=True, description="Whether it is told anything.", examples=[True])
 
 

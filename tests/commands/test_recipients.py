@@ -40,6 +40,7 @@ def run(store, monkeypatch, capsys):
 
 def test_somebody_is_added_listed_and_removed(run, store):
     words = ["--rule", "overdue", "--rule", "left_behind", "--site", "depot", "--class", "pallet"]
+    words += ["--level", "2", "--title", "[{severity}] {title}"]
     times = ["--digest", "daily", "--hour", "6", "--quiet", "22:00-07:00", "--timezone", "UTC"]
     url = "http://127.0.0.1:9/s3cret"
     status, shown, _ = run("recipients", "add", "ops", url, *words, *times, "--json")
@@ -48,6 +49,8 @@ def test_somebody_is_added_listed_and_removed(run, store):
     (row,) = orjson.loads(run("recipients", "list", "--json")[1])
     assert row["filters"]["rules"] == ["overdue", "left_behind"]
     assert (row["digest"]["hour"], row["quiet"]["since"]) == (6, "22:00")
+    assert row["filters"]["level"] == 2
+    assert row["wording"] == {"title": "[{severity}] {title}", "text": "{text}"}
     listed = run("recipients", "list")[1]
     assert "http://127.0.0.1:9/***" in listed
     assert "rules overdue, left_behind; sites depot; classes pallet" in listed

@@ -34,6 +34,7 @@ from tracker.recipients import (
     next_digest,
 )
 from tracker.rules import shipped
+from tracker.wording import Wording, filled
 
 HOUR, DAY, MINUTE = 3_600_000, 86_400_000, 60_000
 NOW = 1_767_614_400_000  # 2026-01-05T12:00:00Z, a Monday
@@ -82,6 +83,28 @@ class Kept:
     def queue_deliveries(self, made):
         for each in made:
             self.queued.setdefault(each.id, each)
+
+
+class TestInWhichWords:
+    def test_a_recipient_s_own_words_are_filled_in(self):
+        wording = Wording(title="[{severity}] {asset_name} of {partner}", text="{text} {note}Call!")
+        told = one(OPS.model_copy(update={"wording": wording})).notice
+        usual = one().notice
+        assert told.title == "[warning] Blue 1 of acme"
+        assert told.text == f"{usual.text} Call!"
+        assert told.data == usual.data
+
+    def test_without_any_they_are_the_usual_ones(self):
+        empty = OPS.model_copy(update={"wording": Wording()})
+        assert one(empty) == one()
+
+    @pytest.mark.parametrize("wrong", ["{assett}", "{asset.name}", "{}", "{0}", "\0"])
+    def test_places_that_there_are_not_are_refused(self, wrong):
+        with pytest.raises(ValidationError):
+            Wording(title=wrong)
+
+    def test_what_is_no_place_stays(self):
+        assert filled("a } b { {asset}", {"asset": "A1"}) == "a } b { A1"
 
 
 class TestWhoIsTold:
