@@ -21,9 +21,9 @@ from api.places import Location, Place
 from api.problems import BadValue, documented
 from api.times import Time
 from tracker import model, queries, registry, worldvalues
+from tracker.asset_ports import AssetFilter
 from tracker.fold import Belief
 from tracker.places import Name, PlaceId
-from tracker.ports import AssetFilter
 from tracker.present import Present
 from tracker.queries import BeforeLog, NotLocated, UnknownAsset, UnknownPlace
 from tracker.registry import Conflict, Unregistered

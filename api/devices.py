@@ -21,11 +21,12 @@ from api.problems import documented
 from api.times import Time
 from tracker import model, queries, registry
 from tracker.places import Name, Seconds
-from tracker.ports import DeviceStatus, Reader
+from tracker.ports import Reader
 from tracker.queries import UnknownDevice
 from tracker.receipts import Progress
 from tracker.record import UNKNOWN_DEVICE
 from tracker.registry import Conflict
+from tracker.setup_ports import DeviceStatus
 from tracker.worldvalues import Word
 
 router = APIRouter(prefix="/v1/devices", tags=["devices"])

@@ -24,8 +24,9 @@ from api.problems import TooManyStreams
 from api.times import iso
 from tracker.alert_news import ALERT as NEWS_OF_ALERTS
 from tracker.fold import Belief
+from tracker.log_ports import Line
 from tracker.news import RELOCATED, STAGE_CHANGED, STAGE_CORRECTED
-from tracker.ports import Line, Reader, Store
+from tracker.ports import Reader, Store
 from tracker.versions import timeline
 
 T = TypeVar("T")

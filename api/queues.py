@@ -7,7 +7,8 @@ from threading import Lock
 from prometheus_client import Gauge
 
 from tracker.clocks import Clock
-from tracker.ports import Queues, Store
+from tracker.log_ports import Queues
+from tracker.ports import Store
 
 LOOK_EVERY_S = 10.0  # nobody needs a key to ask for this: let it cost little
 STUCK_S = 300.0

@@ -13,8 +13,9 @@ from api.parameters import AsOf, AssetId
 from api.problems import documented
 from api.times import MS_AT_MOST, Time
 from tracker import explain, partner_view, queries, stages
+from tracker.asset_ports import Crowd
+from tracker.log_ports import Line
 from tracker.model import Fact, Observation
-from tracker.ports import Crowd, Line
 from tracker.queries import BeforeLog, UnknownAsset, UnknownPlace
 from tracker.stage import Transition
 from tracker.stages import Group, Happened, StageStatus, Writing

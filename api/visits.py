@@ -14,7 +14,7 @@ from api.parameters import AssetId, At, From, SiteId, To, refuse_backwards
 from api.problems import documented
 from api.times import MS_AT_MOST, Time
 from tracker import queries
-from tracker.ports import Position
+from tracker.asset_ports import Position
 from tracker.queries import Inside, UnknownAsset, UnknownPlace
 from tracker.whereabouts import Moment
 

@@ -9,9 +9,10 @@ import typer
 
 from commands.asking import AssetId, about, known_site, opened, titled
 from commands.show import AsJson, ago, iso, legible, show, show_rows, when, yes_no
+from tracker.asset_ports import AssetFilter
 from tracker.model import Asset
 from tracker.places import Site
-from tracker.ports import AssetFilter, Reader
+from tracker.ports import Reader
 from tracker.queries import AssetStatus, NotLocated, asset_status
 from tracker.whereabouts import Whereabouts
 

@@ -11,8 +11,9 @@ import typer
 
 from commands.settings import load_settings
 from commands.show import UserError, when
+from tracker.asset_ports import AssetFilter
 from tracker.places import Site
-from tracker.ports import AssetFilter, Reader, Store
+from tracker.ports import Reader, Store
 from tracker.queries import UnknownPlace, fresh, known_place
 
 EVERY = 2**31 - 1  # rows: of what is shown as a whole

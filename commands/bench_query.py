@@ -30,9 +30,10 @@ from commands.keys import make_key
 from commands.settings import shown
 from commands.show import UserError
 from tracker import queries
+from tracker.asset_ports import UNKNOWN, AssetFilter, Position
 from tracker.clocks import ReplayClock
 from tracker.geofence import Box
-from tracker.ports import UNKNOWN, AssetFilter, Position, Reader, Store
+from tracker.ports import Reader, Store
 from tracker.stages import funnel
 from tracker.stores.postgresql import PostgresqlStore
 from tracker.stores.sqlite import SqliteStore

@@ -11,8 +11,9 @@ from commands.show import UserError, show
 from firmware_sim.world.files import truth
 from firmware_sim.world.simulation import Simulation
 from tracker.judging import Span, stage_at
+from tracker.log_ports import Boot
 from tracker.news import STAGE_CHANGED, STAGE_CORRECTED
-from tracker.ports import Boot, Store
+from tracker.ports import Store
 from tracker.verify import verify as audit
 
 LINES = 1_000_000  # of the journal: more than the demo ever writes

@@ -13,9 +13,9 @@ from rich.text import Text
 
 from commands.show import lasting, legible, plain
 from tracker.alert_news import ALERT
+from tracker.asset_ports import UNKNOWN
 from tracker.explain import stage_words
 from tracker.news import BY_TIME
-from tracker.ports import UNKNOWN
 from tracker.times import epoch_ms, iso
 
 NEW_FOR_S = 1.5  # how long what has changed stands out

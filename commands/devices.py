@@ -16,10 +16,10 @@ from tracker.arrange import arrange
 from tracker.audit import audited
 from tracker.model import Asset, Device
 from tracker.places import Reader, Standing
-from tracker.ports import DeviceStatus
 from tracker.queries import is_silent
 from tracker.receipts import Progress
 from tracker.registry import bind_device, register_asset, register_device
+from tracker.setup_ports import DeviceStatus
 
 PAGE = 1_000
 KINDS = ("tracker", "reader")

@@ -9,9 +9,10 @@ import typer
 
 from commands.asking import did_you_mean, opened
 from commands.show import AsJson, UserError, iso, legible, show_rows
+from tracker.asset_ports import UNKNOWN
 from tracker.explain import stage_words
 from tracker.late_lines import Expected, late_lines, learn
-from tracker.ports import UNKNOWN, Reader
+from tracker.ports import Reader
 from tracker.queries import UnknownLease, known_partner
 
 

@@ -24,10 +24,11 @@ from commands.show import (
     when,
 )
 from tracker import stages as asked
+from tracker.asset_ports import UNKNOWN, Crowd
 from tracker.explain import Explanation, stage_words
 from tracker.facts import KINDS, BadFact, FactConflict, fact_of, note, state
+from tracker.log_ports import Line
 from tracker.model import Fact
-from tracker.ports import UNKNOWN, Crowd, Line
 from tracker.process import TOLD
 from tracker.stage import Transition
 from tracker.stages import Group, Happened, StageStatus, Writing, stage_of

@@ -8,7 +8,9 @@ from commands.stages import entry_row, entry_words, group_row, group_words, tell
 from commands.troubles import letter_row, stranger_words, trouble_words, unknown_devices
 from commands.visits import visit_row, visit_words
 from tracker import queries, stages
-from tracker.ports import AssetFilter, Line, Reader
+from tracker.asset_ports import AssetFilter
+from tracker.log_ports import Line
+from tracker.ports import Reader
 
 QUICKLY_READ = 20  # entries of a timeline
 

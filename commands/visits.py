@@ -10,8 +10,9 @@ import typer
 from commands.asking import EVERY, Since, Until, about, known_site, opened, period
 from commands.show import AsJson, UserError, iso, lasting, legible, show, show_rows, when, yes_no
 from tracker import queries
+from tracker.asset_ports import Position
 from tracker.places import Circle, Site
-from tracker.ports import Position, Reader
+from tracker.ports import Reader
 from tracker.queries import Inside
 from tracker.refold import ALWAYS
 

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import structlog
 
 from tracker.clocks import Clock
-from tracker.ports import LateDay, Series, SeriesUnavailable, Store
+from tracker.log_ports import LateDay
+from tracker.ports import Series, SeriesUnavailable, Store
 from tracker.stamps import DAY, HOUR
 from tracker.telling import ALL_SERIES
 

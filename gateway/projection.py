@@ -13,8 +13,9 @@ import structlog
 
 from gateway import metrics
 from tracker.clocks import Clock
+from tracker.log_ports import Points
 from tracker.points import at_of, is_coarsened, series_of
-from tracker.ports import Points, Series, SeriesUnavailable, Store
+from tracker.ports import Series, SeriesUnavailable, Store
 from tracker.stamps import DAY, HOUR
 from tracker.telling import refusals, tell
 

@@ -10,11 +10,11 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import TypeVar
 
 from tracker import lease_terms as terms
+from tracker.asset_ports import AssetFilter
 from tracker.layout import PlaceValue
 from tracker.leases import Lease, Line, Partner
 from tracker.model import Asset, Binding, Device, is_device_id
 from tracker.places import Reader, Site, Zone
-from tracker.ports import AssetFilter
 from tracker.ports import Reader as Stored
 from tracker.queries import every_lease
 from tracker.versions import Version, timeline

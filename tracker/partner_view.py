@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from tracker import late_lines, stages
 from tracker.alerts import Alert
+from tracker.asset_ports import AssetFilter
 from tracker.case import Roles
 from tracker.fold import Belief
 from tracker.late_lines import Expected, Learned
@@ -21,7 +22,7 @@ from tracker.leases import Agreement, Lease, Line, Partner
 from tracker.model import Asset, Binding
 from tracker.overdue import Kind, back
 from tracker.past import received_in, told_to_enter
-from tracker.ports import AssetFilter, Reader
+from tracker.ports import Reader
 from tracker.present import Present
 from tracker.punctuality import Customers
 from tracker.queries import UnknownAsset

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from tracker.asset_ports import Position
 from tracker.fold import Belief, Place
 from tracker.leases import Lease, Partner
 from tracker.model import Asset, Binding, Device, Observation
-from tracker.ports import DeviceStatus, Position, Reader, Store
+from tracker.ports import Reader, Store
 from tracker.refold import from_nothing, refresh
+from tracker.setup_ports import DeviceStatus
 from tracker.times import iso
 from tracker.whereabouts import ENTERED, LEFT, SEEN, Visit, Whereabouts
 

@@ -19,9 +19,10 @@ from tracker.facts import ENDED, BadFact, check_stage
 from tracker.inference import Setting
 from tracker.lease_record import end_on_paper
 from tracker.letters import conflict_letter, reject_letters
+from tracker.log_ports import Boot
 from tracker.model import DeadLetter, Device, Fact, Kind, Message, Observation, Quarantined, Values
 from tracker.outages import suspects
-from tracker.ports import Boot, Writer
+from tracker.ports import Writer
 from tracker.receipts import Progress, Receipt
 from tracker.refold import refold_touched
 from tracker.stamps import AHEAD_CORRECTED, Doubt, StampPolicy, ahead_by, doubt, earliest

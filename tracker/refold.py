@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 from tracker.fold import Belief, Entry, Place, fold, follows
 from tracker.inference import Setting
+from tracker.log_ports import Line
 from tracker.model import Fact, Observation
 from tracker.news import Told, forgotten, news, told_by_time
-from tracker.ports import Line, Reader, Writer
+from tracker.ports import Reader, Writer
 from tracker.present import Now, present, unseen
 from tracker.stage import Transition
 from tracker.stage_points import queue_stages

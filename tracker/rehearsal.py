@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 
+from tracker.asset_ports import AssetFilter
 from tracker.audit import PROGRAM
 from tracker.govern import govern
 from tracker.lease_book import Calendar
 from tracker.lease_past import Told, as_told
+from tracker.log_ports import Arrival
 from tracker.model import Device
-from tracker.ports import Arrival, AssetFilter, Reader, Store, Writer
+from tracker.ports import Reader, Store, Writer
 from tracker.queries import every_lease
 from tracker.record import take_effect
 from tracker.refold import refresh_some, tell_present, tell_unseen

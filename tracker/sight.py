@@ -11,8 +11,9 @@ from tracker.inference import Setting
 from tracker.layout import Layout
 from tracker.leases import Line
 from tracker.overdue import OUT, Glance
-from tracker.ports import DeviceStatus, Reader
+from tracker.ports import Reader
 from tracker.present import Present
+from tracker.setup_ports import DeviceStatus
 from tracker.whereabouts import LEFT
 
 

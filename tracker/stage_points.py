@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from tracker.asset_ports import UNKNOWN
+from tracker.log_ports import Line
 from tracker.news import STAGE_CHANGED, STAGE_CORRECTED
 from tracker.points import stage_line
-from tracker.ports import UNKNOWN, Line, Reader, Writer
+from tracker.ports import Reader, Writer
 
 
 def queue_stages(tx: Writer, lines: Iterable[Line], now: int) -> None:

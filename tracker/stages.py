@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from tracker import queries
 from tracker.account import Explained, Reason
+from tracker.asset_ports import Crowd
 from tracker.case import Roles
 from tracker.chain import TICK_MS, Array, Chain
 from tracker.course import Sample, course
@@ -18,9 +19,10 @@ from tracker.explain import Told as Explaining
 from tracker.fold import Belief, Entry
 from tracker.inference import Setting
 from tracker.layout import Layout
+from tracker.log_ports import Line
 from tracker.model import Observation
 from tracker.news import BY_TIME, STAGE_CORRECTED
-from tracker.ports import Crowd, Line, Reader
+from tracker.ports import Reader
 from tracker.present import known, present, told_at
 from tracker.refold import whole
 from tracker.stage import Standing, Told, Transition, begin, explained_at, predicted

@@ -10,11 +10,11 @@ from sqlalchemy import select
 from tests.commands.conftest import DEPOT, NOON, POLICY, fix, message
 from tracker import queries
 from tracker.access import ApiKey
+from tracker.asset_ports import AssetFilter
 from tracker.audit import Act
 from tracker.fold import encode
 from tracker.geofence import Box
 from tracker.model import Asset
-from tracker.ports import AssetFilter
 from tracker.record import record
 from tracker.registry import save_asset
 from tracker.stores import copying, schema

@@ -9,9 +9,9 @@ from commands.demo_check import check_promise, spans, told_truly
 from commands.demo_picture import Row, is_news, line, picture
 from commands.demo_watch import Look
 from gateway.running import Parts
+from tracker.asset_ports import AssetFilter
 from tracker.clocks import SystemClock
 from tracker.fold import Entry
-from tracker.ports import AssetFilter
 from tracker.stamps import StampPolicy
 from tracker.stores.sqlite import SqliteStore
 

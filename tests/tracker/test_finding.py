@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tracker.asset_ports import UNKNOWN, AssetFilter, Position
 from tracker.fold import Belief, Place
 from tracker.geofence import Box
 from tracker.inference import bare
 from tracker.layout import EMPTY
 from tracker.model import Asset
-from tracker.ports import UNKNOWN, AssetFilter, Position
 from tracker.present import Now, Present
 from tracker.stage import Told, begin
 from tracker.stores import asset_reads

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 import tracker
 from tracker.arrange import arrange, give_up, put_place
+from tracker.asset_ports import AssetFilter
 from tracker.audit import PROGRAM, Act
 from tracker.exporter import export_world
 from tracker.importer import import_world, known_of
 from tracker.lease_lines import Event, extend, give_back
 from tracker.model import Asset, Binding, Device
 from tracker.places import Circle, Reader, Site, Standing, Zone
-from tracker.ports import AssetFilter
 from tracker.rebind import rebind
 from tracker.record import UNKNOWN_DEVICE
 from tracker.refold import refresh_some

@@ -9,11 +9,12 @@ import pytest
 from alembic import command
 from sqlalchemy import create_engine, text
 
+from tracker.asset_ports import AssetFilter
 from tracker.fold import Belief
 from tracker.geofence import Box
 from tracker.model import Asset, Binding, Device
 from tracker.places import Reader, Standing
-from tracker.ports import AssetFilter, StoreRefused
+from tracker.ports import StoreRefused
 from tracker.stores import rows, upgrade
 from tracker.stores.postgresql import PostgresqlStore
 from tracker.stores.sqlite import SqliteStore

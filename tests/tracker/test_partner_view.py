@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tracker.asset_ports import AssetFilter
 from tracker.facts import state
 from tracker.fold import Belief, Place
 from tracker.leases import End, Lease, Line, Partner, ends_at, starts_at
 from tracker.model import Asset, Fact
 from tracker.partner_view import NotForPartners, PartnerView, known_since, seen_back
-from tracker.ports import AssetFilter
 from tracker.registry import register_asset
 from tracker.stamps import StampPolicy
 from tracker.whereabouts import Moment, Stay, Turn, Whereabouts

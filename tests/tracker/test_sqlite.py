@@ -12,8 +12,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, inspect
 
+from tracker.asset_ports import AssetFilter
 from tracker.model import Asset
-from tracker.ports import AssetFilter, StoreRefused, StoreUnavailable
+from tracker.ports import StoreRefused, StoreUnavailable
 from tracker.stores import schema
 from tracker.stores.sqlite import SqliteStore
 from tracker.stores.upgrade import newest

@@ -8,6 +8,7 @@ import pytest
 from gateway.projection import Projection
 from gateway.sweeping import Sweep
 from tests.deploy.conftest import ROOT
+from tracker.asset_ports import UNKNOWN
 from tracker.audit import Act
 from tracker.clocks import ReplayClock
 from tracker.facts import fact_of, state
@@ -15,7 +16,6 @@ from tracker.fold import Entry
 from tracker.model import Asset
 from tracker.news import BY_TIME, STAGE_CHANGED, STAGE_CORRECTED
 from tracker.points import is_coarsened, stage_line
-from tracker.ports import UNKNOWN
 from tracker.project import project
 from tracker.registry import save_asset, unbind
 from tracker.stage_points import stage_lines

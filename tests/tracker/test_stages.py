@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tracker.arrange import arrange
+from tracker.asset_ports import UNKNOWN, AssetFilter
 from tracker.audit import PROGRAM
 from tracker.facts import fact_of, state
 from tracker.model import Asset
 from tracker.places import Site
-from tracker.ports import UNKNOWN, AssetFilter
 from tracker.queries import location
 from tracker.refold import from_nothing
 from tracker.registry import bind_device, register_asset, save_asset

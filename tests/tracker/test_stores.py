@@ -7,13 +7,13 @@ from datetime import date
 import pytest
 
 from tracker.access import ApiKey
+from tracker.asset_ports import AssetFilter
 from tracker.fold import Belief, Entry, Place
 from tracker.leases import Agreement, End, Lease, Line, Partner
 from tracker.letters import dead_letter
 from tracker.model import Asset, Binding, Device, Quarantined
 from tracker.news import LOCATED, RELOCATED
 from tracker.places import Reader
-from tracker.ports import AssetFilter
 from tracker.receipts import Hole, Progress, Span
 from tracker.record import record
 from tracker.registry import bind_device, register_asset, register_device

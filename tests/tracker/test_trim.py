@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from tracker.arrange import arrange
 from tracker.audit import Act
 from tracker.fold import encode
+from tracker.log_ports import SPAN_MS, LogSpan
 from tracker.model import Device
 from tracker.places import Circle, Site
-from tracker.ports import SPAN_MS, LogSpan
 from tracker.registry import register_device
 from tracker.stores.postgresql import PostgresqlStore
 from tracker.trim import BadEdge, Trimmed, retain, trim

@@ -3,9 +3,9 @@
 import pytest
 
 from tracker.arrange import arrange
+from tracker.asset_ports import Position
 from tracker.model import Asset
 from tracker.places import Circle, Reader, Site, Zone
-from tracker.ports import Position
 from tracker.queries import UnknownPlace, closed, inside_at, inside_now, visits_to
 from tracker.registry import bind_device, bind_tag, register_asset
 from tracker.verify import verify

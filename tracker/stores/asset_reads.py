@@ -23,10 +23,10 @@ from sqlalchemy import (
 )
 
 from tracker import fold
+from tracker.asset_ports import UNKNOWN, AssetFilter, Position, SiteVisit
 from tracker.fold import Belief
 from tracker.geofence import Box
 from tracker.model import Asset
-from tracker.ports import UNKNOWN, AssetFilter, Position, SiteVisit
 from tracker.present import Present
 from tracker.stage import Transition
 from tracker.stores import rows, schema, sql

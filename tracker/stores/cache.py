@@ -9,9 +9,9 @@ from __future__ import annotations
 from tracker.fold import Belief
 from tracker.inference import Inference, Setting
 from tracker.layout import Layout
+from tracker.log_ports import Boot
 from tracker.model import Binding, Device
 from tracker.outages import Outages
-from tracker.ports import Boot
 from tracker.present import Present
 from tracker.receipts import Progress
 

@@ -12,7 +12,8 @@ from typing import Any
 import psycopg
 from sqlalchemy import Connection, Table, func, select
 
-from tracker.ports import SPAN_MS, StoreRefused
+from tracker.log_ports import SPAN_MS
+from tracker.ports import StoreRefused
 from tracker.stores import schema
 from tracker.stores.partitions import make
 from tracker.stores.postgresql_sql import POSTGRESQL

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Table, func, select, union
 
+from tracker.log_ports import SPAN_MS, Arrival, Boot, Line, LogSpan, Queues
 from tracker.model import DeadLetter, Observation, Quarantined
-from tracker.ports import SPAN_MS, Arrival, Boot, Line, LogSpan, Queues
 from tracker.receipts import Progress
 from tracker.stores import rows, schema, sql
 from tracker.stores.history import history

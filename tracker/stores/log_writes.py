@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Table, delete, func, insert, literal, select
 
 from tracker.cells import cell_of
+from tracker.log_ports import Boot, Outbound
 from tracker.model import DeadLetter, Fix, Observation, Quarantined, Read
-from tracker.ports import Boot, Outbound
 from tracker.receipts import Progress, Span, merged
 from tracker.stamps import AHEAD_CORRECTED
 from tracker.stores import rows, schema, sql

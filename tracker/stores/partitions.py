@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, Engine
 
-from tracker.ports import SPAN_MS
+from tracker.log_ports import SPAN_MS
 
 MAKING_LOCK = 0x9A27
 

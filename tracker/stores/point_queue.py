@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy import delete, func, insert, select, update
 
-from tracker.ports import LateDay, Points
+from tracker.log_ports import LateDay, Points
 from tracker.stores import schema, sql
 from tracker.stores.cache import Cache
 

@@ -26,9 +26,10 @@ from sqlalchemy import (
     table,
 )
 
+from tracker.asset_ports import AssetFilter, Crowd
 from tracker.fold import Belief, Entry
+from tracker.log_ports import SPAN_MS, LogSpan, Outbound
 from tracker.model import Asset, Device, Observation
-from tracker.ports import SPAN_MS, AssetFilter, Crowd, LogSpan, Outbound
 from tracker.present import Now, Present
 from tracker.stamps import AHEAD_CORRECTED
 from tracker.stores import rows, schema, sql

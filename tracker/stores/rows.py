@@ -14,6 +14,7 @@ from tracker.account import Explained, Reason
 from tracker.audit import Change
 from tracker.fold import Belief, Entry, decode, encode
 from tracker.layout import PlaceValue
+from tracker.log_ports import Line
 from tracker.model import (
     Asset,
     Binding,
@@ -25,7 +26,6 @@ from tracker.model import (
     what_of,
 )
 from tracker.places import Reader, Site, Zone
-from tracker.ports import Line
 from tracker.present import Now, Present
 from tracker.profile import Profile
 from tracker.receipts import Hole, Progress, Span

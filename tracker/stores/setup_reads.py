@@ -13,10 +13,10 @@ from tracker.audit import Change
 from tracker.inference import Inference, Setting
 from tracker.layout import Layout, PlaceValue
 from tracker.model import Binding, Device
-from tracker.ports import DeviceStatus, Vital
 from tracker.process import Process
 from tracker.receipts import Progress
 from tracker.rules import Rules, shipped
+from tracker.setup_ports import DeviceStatus, Vital
 from tracker.stores import rows, schema, sql
 from tracker.stores.history import bindings_of, cases
 from tracker.stores.outage_table import OutageReads

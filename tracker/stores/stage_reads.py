@@ -7,9 +7,10 @@ from collections.abc import Iterable
 
 from sqlalchemy import func, select
 
+from tracker.asset_ports import Crowd
+from tracker.log_ports import Line
 from tracker.model import Observation, fact_subject
 from tracker.news import STAGE_CHANGED, STAGE_CORRECTED
-from tracker.ports import Crowd, Line
 from tracker.stores import rows, schema, sql
 from tracker.stores.history import from_edge
 from tracker.sweep import Telling, Waiting
