@@ -15,12 +15,12 @@ from commands.settings import load_settings
 from commands.show import AsJson, UserError, count, iso, legible, out, plain, show, show_rows, when
 from commands.trial import trial
 from tracker.lease_book import LeasesRefused, save_leases
-from tracker.lease_clash import came_back
 from tracker.lease_csv import BadRow, BadTable, read_table
 from tracker.lease_lines import Event, extend, give_back
 from tracker.lease_record import lease_fields, line_fields
 from tracker.leases import Agreement, Lease, Line
 from tracker.overdue import Return
+from tracker.past import came_back
 from tracker.queries import every_lease, known_lease
 from tracker.times import iso as iso_of
 

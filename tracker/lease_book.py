@@ -15,10 +15,10 @@ from typing import Any, Literal, NamedTuple
 
 from tracker import lease_terms as terms
 from tracker.audit import Act, audited
-from tracker.lease_clash import Past, clash, clash_at_once, in_words, past_of
+from tracker.lease_clash import clash, clash_at_once, in_words
 from tracker.lease_record import Step, in_order, lease_fields, line_fields, write
 from tracker.leases import Agreement, End, Lease, Line, Partner, ends_at, starts_at, time_zone
-from tracker.past import EVERY
+from tracker.past import EVERY, Past, past_of
 from tracker.places import Site
 from tracker.ports import Writer
 from tracker.registry import Conflict, Outdated, Unregistered

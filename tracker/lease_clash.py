@@ -7,41 +7,10 @@ has come back from it, as far as that has been observed.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from tracker.leases import Line
-from tracker.overdue import OUT, Entered, Return, back
-from tracker.past import entered_of, received_of
-from tracker.ports import Reader
-from tracker.refold import ALWAYS
-
-
-class Past(NamedTuple):
-    """The stages that an asset entered, in order, and when somebody scanned it as received."""
-
-    entered: tuple[Entered, ...] = ()
-    received: tuple[int, ...] = ()
-
-    @property
-    def is_out(self) -> bool:
-        """Whether it was last observed to be on its way, or with a customer: a stage that is only
-        registered tells nothing of when it began."""
-        last = self.entered[-1] if self.entered else None
-        return last is not None and last.at > ALWAYS and last.stage in OUT
-
-
-def past_of(reader: Reader, asset: str) -> Past:
-    """What was observed and stated of an asset."""
-    told = reader.presents([asset]).get(asset)
-    return Past(entered_of(reader, asset, told), received_of(reader, asset))
-
-
-def came_back(reader: Reader, line: Line) -> Return | None:
-    """When a line's asset was back, as far as that was observed; whatever the paper says."""
-    if line.asset is None:
-        return None
-    others = reader.lines_of([line.asset]).get(line.asset, [])
-    return back(line, *past_of(reader, line.asset), others)
+from tracker.overdue import back
+from tracker.past import Past
 
 
 def clash(line: Line, others: Iterable[Line], past: Past, now: int) -> Line | None:
@@ -50,6 +19,7 @@ def clash(line: Line, others: Iterable[Line], past: Past, now: int) -> Line | No
     the asset is still out.
 
     >>> from datetime import date
+    >>> from tracker.overdue import Entered
     >>> jan, feb = (Line(str(n), "1", "A", None, date(2026, n, 1), date(2026, n, 9), n * 100,
     ...     n * 100 + 90) for n in (1, 2))
     >>> clash(feb, [jan], Past((Entered("in_use", 120),)), 195).lease

@@ -14,10 +14,11 @@ from zoneinfo import ZoneInfo
 
 from tracker.audit import Act
 from tracker.lease_book import BadLease, Calendar, ended
-from tracker.lease_clash import clash, in_words, past_of
+from tracker.lease_clash import clash, in_words
 from tracker.lease_record import Step, ending, with_lines, write
 from tracker.leases import Agreement, End, Lease, Line, starts_at
 from tracker.model import Asset
+from tracker.past import past_of
 from tracker.ports import Writer
 from tracker.queries import known_lease
 from tracker.registry import Conflict, Outdated, Unregistered

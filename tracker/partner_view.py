@@ -16,12 +16,11 @@ from tracker.asset_ports import AssetFilter
 from tracker.case import Roles
 from tracker.fold import Belief
 from tracker.late_lines import Expected, Learned
-from tracker.lease_clash import came_back
 from tracker.lease_ports import AlertEvent, AlertFilter, OpenLine, OverdueFilter
 from tracker.leases import Agreement, Lease, Line, Partner
 from tracker.model import Asset, Binding
 from tracker.overdue import Kind, back
-from tracker.past import received_in, told_to_enter
+from tracker.past import came_back, received_in, told_to_enter
 from tracker.ports import Reader
 from tracker.present import Present
 from tracker.punctuality import Customers

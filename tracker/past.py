@@ -3,15 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
+from tracker.leases import Line
 from tracker.model import Fact, Observation
-from tracker.overdue import Entered
+from tracker.overdue import OUT, Entered, Return, back
 from tracker.ports import Reader
 from tracker.present import Present
 from tracker.refold import ALWAYS
 
 RECEIVED = "received"
 EVERY = 2**31 - 1  # rows
+
+
+class Past(NamedTuple):
+    """The stages that an asset entered, in order, and when somebody scanned it as received."""
+
+    entered: tuple[Entered, ...] = ()
+    received: tuple[int, ...] = ()
+
+    @property
+    def is_out(self) -> bool:
+        """Whether it was last observed to be on its way, or with a customer: a stage that is only
+        registered tells nothing of when it began."""
+        last = self.entered[-1] if self.entered else None
+        return last is not None and last.at > ALWAYS and last.stage in OUT
+
+
+def pasts_of(reader: Reader, assets: Iterable[str]) -> dict[str, Past]:
+    """What was observed and stated of some assets."""
+    wanted = sorted({*assets})
+    changes, facts = reader.entered(wanted), reader.facts_of(wanted)
+    told = reader.presents(wanted)
+    return {
+        asset: Past(
+            told_to_enter(changes.get(asset, []), told.get(asset)),
+            received_in(facts.get(asset, ())),
+        )
+        for asset in wanted
+    }
+
+
+def past_of(reader: Reader, asset: str) -> Past:
+    """What was observed and stated of an asset."""
+    return pasts_of(reader, [asset])[asset]
+
+
+def came_back(reader: Reader, line: Line) -> Return | None:
+    """When a line's asset was back, as far as that was observed; whatever the paper says."""
+    if line.asset is None:
+        return None
+    others = reader.lines_of([line.asset]).get(line.asset, [])
+    return back(line, *past_of(reader, line.asset), others)
 
 
 def entered_of(reader: Reader, asset: str, told: Present | None) -> tuple[Entered, ...]:

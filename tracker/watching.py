@@ -7,7 +7,6 @@ when to look again. So whoever dies on the way has done nothing, and the next on
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -27,10 +26,10 @@ from tracker.forewarn import (
 )
 from tracker.inference import Setting
 from tracker.late_lines import Learned, expected
-from tracker.leases import Lease, Line, Partner
+from tracker.leases import Line, Partner
 from tracker.notices import queue
 from tracker.overdue import Glance, back
-from tracker.past import entered_of, received_of
+from tracker.past import Past, pasts_of
 from tracker.ports import Reader, Writer
 from tracker.present import Present, known
 from tracker.recipients import About
@@ -83,9 +82,9 @@ def look(tx: Writer, assets: Iterable[str], now: int, rules: InForce) -> list[Ev
     alerts."""
     wanted = sorted({*assets})
     seen = _gathered(tx, wanted, now)
-    foreseen, hits = _foreseen(tx, seen, now, rules), tx.hits_of(wanted)
+    foreseen, hits, others = _foreseen(tx, seen, now, rules), tx.hits_of(wanted), _others(tx, seen)
     found = {
-        asset: _assessed(tx, asset, one, foreseen, tuple(hits.get(asset, ())), rules)
+        asset: _assessed(tx, asset, one, others, foreseen, tuple(hits.get(asset, ())), rules)
         for asset, one in seen.items()
     }
     tx.save_alerts([alert for one in found.values() for alert in one.alerts])
@@ -108,13 +107,15 @@ def _gathered(tx: Writer, wanted: Sequence[str], now: int) -> dict[str, _Seen]:
     presents, held = tx.presents(wanted), tx.held_of(wanted)
     alerts, owners = tx.alerts_of(wanted), owners_of(tx.partners())
     leases = tx.leases_by_id(line.lease for some in lines.values() for line in some)
+    pasts = pasts_of(tx, wanted)
     seen = dict[str, _Seen]()
     for asset, setting in tx.settings(wanted).items():
         pairs = [(leases[line.lease], line) for line in lines.get(asset, ())]
         last, since = last_episodes(alerts.get(asset, ())), held.get(asset, {})
         paper = Paper(pairs, owners, setting.case.asset.class_, last, since)
         belief, told = beliefs.get(asset), presents.get(asset)
-        seen[asset] = _Seen(setting, belief, told, _glance(tx, setting, belief, told, now), paper)
+        glance = _glance(pasts[asset], setting, belief, told, now)
+        seen[asset] = _Seen(setting, belief, told, glance, paper)
     return seen
 
 
@@ -136,13 +137,14 @@ def _assessed(
     tx: Reader,
     asset: str,
     one: _Seen,
+    others: Mapping[str, tuple[int | None, ...]],
     foreseen: Mapping[str, Foreseen],
     hits: tuple[Reading, ...],
     rules: InForce,
 ) -> Assessed:
     """What comes of a look at one asset."""
     paper, glance = one.paper, one.glance
-    of_lines = assess(asset, paper, glance, _others(tx, paper.lines), rules.lines)
+    of_lines = assess(asset, paper, glance, others, rules.lines)
     known = Known(asset, paper.class_, glance.now, one.courses, paper.alerts, paper.held, foreseen)
     lines = [line for _, line in paper.lines]
     seen = sight(tx, one.setting, one.belief, one.told, glance, lines, hits)
@@ -209,7 +211,7 @@ def owners_of(partners: Mapping[str, Partner]) -> dict[str, str]:
 
 
 def _glance(
-    tx: Reader, setting: Setting, belief: Belief | None, told: Present | None, now: int
+    past: Past, setting: Setting, belief: Belief | None, told: Present | None, now: int
 ) -> Glance:
     case, evidence = setting
     if belief is None:
@@ -217,22 +219,24 @@ def _glance(
     at = max(now - (told.behind if told is not None else 0), belief.at)
     q = evidence.chain.by_stage(predicted(known(belief), case, evidence, at))
     p = dict(zip(evidence.chain.stages, q[0].tolist(), strict=True))
-    entered, received = entered_of(tx, setting.asset, told), received_of(tx, setting.asset)
-    return Glance(at, p, entered, received, belief.whereabouts.site)
+    return Glance(at, p, *past, belief.whereabouts.site)
 
 
-def _others(tx: Reader, pairs: Sequence[tuple[Lease, Line]]) -> dict[str, tuple[int | None, ...]]:
-    """When the other lines of the same orders came back, by the names of an asset's lines."""
-    found = defaultdict[str, tuple[int | None, ...]](tuple)
-    for lease, line in pairs:
-        others = [one for one in lease.lines if one.id != line.id and one.asset is not None]
-        if line.ended is None and others:
-            found[line.name] = tuple(_came(tx, one) for one in others)
-    return found
-
-
-def _came(tx: Reader, line: Line) -> int | None:
-    asset = line.asset or ""
-    told = tx.presents([asset]).get(asset)
-    came = back(line, entered_of(tx, asset, told), received_of(tx, asset))
-    return came.at if came is not None else None
+def _others(tx: Reader, seen: Mapping[str, _Seen]) -> dict[str, tuple[int | None, ...]]:
+    """When the other lines of the same orders came back, by the names of assets' lines. Orders may
+    have very many lines, and all are asked for at once."""
+    of_line = {
+        line.name: [one for one in lease.lines if one.id != line.id and one.asset is not None]
+        for known in seen.values()
+        for lease, line in known.paper.lines
+        if line.ended is None and len(lease.lines) > 1
+    }
+    assets = {one.asset or "" for others in of_line.values() for one in others}
+    pasts, lines = pasts_of(tx, assets), tx.lines_of(assets)
+    came = dict[str, int | None]()
+    for one in {one for others in of_line.values() for one in others}:
+        found = back(one, *pasts[one.asset or ""], lines.get(one.asset or "", ()))
+        came[one.name] = found.at if found is not None else None
+    return {
+        name: tuple(came[one.name] for one in others) for name, others in of_line.items() if others
+    }
