@@ -31,7 +31,7 @@ class Alarms(NamedTuple):
 
         >>> from tracker.rules import shipped
         >>> Alarms.of(shipped())
-        Alarms(shock=8.0, bands=())
+        Alarms(shock=8, bands=())
         """
         enabled = rules.assets()
         shocks = [rule.above for rule in enabled if isinstance(rule, Shock)]

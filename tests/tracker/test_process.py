@@ -149,8 +149,8 @@ def test_they_are_part_of_what_is_installed():
     packaged = tomllib.loads((root.parent / "pyproject.toml").read_text())
     patterns = packaged["tool"]["setuptools"]["package-data"]["tracker"]
     found = {path.stem for pattern in patterns for path in root.glob(pattern)}
-    rulesets = {path.stem for path in (root / "rulesets").glob("*.yaml")}
-    assert found == {*shipped(), *rulesets}
+    others = (path.stem for name in ("rulesets", "classes") for path in (root / name).iterdir())
+    assert found == {*shipped(), *others}
 
 
 @pytest.mark.parametrize("name", shipped())
