@@ -13,6 +13,7 @@ from tracker.model import Asset, Observation
 from tracker.present import Now, Present
 from tracker.stage import Transition
 from tracker.sweep import Telling, Waiting
+from tracker.usage import Totals
 from tracker.whereabouts import Moment, Visit
 
 
@@ -162,6 +163,10 @@ class AssetReader(Protocol):
     def snapshots_from(self, asset: str, since: Moment) -> Iterator[Belief]:
         """Those from a moment on, in order, each read when it is wanted."""
 
+    def used(self, asset: str, after: Moment | None, until: Moment | None = None) -> list[Totals]:
+        """What an asset went through on its way to each of its snapshots after a moment, up to and
+        at another one, from the snapshot before; a base has all that was used by then."""
+
     def stale(self, assets: Iterable[str]) -> dict[str, int]:
         """Those of some assets whose belief is out of date, and from which event time on."""
 
@@ -194,6 +199,10 @@ class AssetWriter(AssetReader, Protocol):
     def shift_snapshots(self, asset: str, after: Moment, more: int, first: Place | None) -> None:
         """Note that so many more observations lie before each snapshot of an asset after a
         moment, and that `first` is its first place (None: as it was)."""
+
+    def take_off(self, asset: str, after: Moment, gone: Totals) -> None:
+        """Take off what was counted on the way to an asset's first snapshot after a moment, or to
+        its belief where there is none: another one stands for it."""
 
     def add_visits(self, visits: Sequence[tuple[str, Visit]]) -> None:
         """Store closed visits of assets."""

@@ -6,16 +6,18 @@ shuffled, doubled or late input ends in the same bits.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
 
-from tracker import stage
+from tracker import stage, usage
 from tracker.inference import Setting
 from tracker.layout import Layout, Standpoint
 from tracker.model import Fix, Observation, Read
 from tracker.stage import Standing, Transition
+from tracker.usage import NONE, UNUSED, Seen, Usage
 from tracker.whereabouts import NOWHERE_YET, Moment, Stay, Turn, Visit, Whereabouts, step
 
 
@@ -35,7 +37,7 @@ class Place(NamedTuple):
 
 class Belief(NamedTuple):
     """What is believed of an asset after its last observation, `(at, key)`: its `first` and
-    `last` place, at which site it stays, and in which stage it is."""
+    `last` place, at which site it stays, in which stage it is, and what it has been through."""
 
     asset: str
     observations: int
@@ -45,6 +47,7 @@ class Belief(NamedTuple):
     last: Place | None
     whereabouts: Whereabouts = NOWHERE_YET
     standing: Standing | None = None
+    usage: Usage = UNUSED
 
     @property
     def moment(self) -> Moment:
@@ -90,6 +93,7 @@ def fold(belief: Belief | None, observations: Iterable[Observation], setting: Se
     last = belief.last if belief else None
     whereabouts = belief.whereabouts if belief else NOWHERE_YET
     standing = belief.standing if belief else None
+    seen, more = belief.usage.seen if belief else None, Counter[str]()
     visits, transitions, layout = list[Visit](), list[Transition](), setting.layout
     for last_seen in observations:
         count += 1
@@ -103,11 +107,27 @@ def fold(belief: Belief | None, observations: Iterable[Observation], setting: Se
         standing, transition = stage.step(standing, last_seen, setting.case, setting.evidence)
         if transition is not None:
             transitions.append(transition)
+        seen = _used(seen, last_seen, transition, more)
     if last_seen is None:
         return Folded(belief, [], [])
     key, asset = last_seen.key.hex(), setting.asset
-    known = Belief(asset, count, last_seen.at, key, first, last, whereabouts, standing)
+    used = (belief.usage if belief else UNUSED).after(seen, more)
+    known = Belief(asset, count, last_seen.at, key, first, last, whereabouts, standing, used)
     return Folded(known, visits, transitions)
+
+
+def _used(
+    seen: Seen | None, row: Observation, transition: Transition | None, more: Counter[str]
+) -> Seen:
+    """What has been seen of an asset's use after an observation; `more` is counted on."""
+    seen = seen or Seen(row.at)
+    if transition is not None:
+        seen, counts = usage.told(seen, row.at, transition.was, transition.stage)
+        more.update(counts)
+    seen, found = usage.observed(seen, row)
+    if found:
+        more.update(found)
+    return seen
 
 
 def place_of(observation: Observation, layout: Layout) -> Place | None:
@@ -175,9 +195,21 @@ def follows(belief: Belief | None, observations: Sequence[Observation]) -> bool:
     return (earliest.at, earliest.key.hex()) > belief.moment
 
 
+def kept(belief: Belief) -> Belief:
+    """A belief as a snapshot keeps it: of its use what came since the snapshot before."""
+    return belief._replace(usage=belief.usage._replace(total=NONE))
+
+
+def resumed(snapshot: Belief) -> Belief:
+    """A snapshot as a fold goes on from it. A base has all that was used by then."""
+    seen, _, tail = snapshot.usage
+    return snapshot._replace(usage=Usage(seen, tail))
+
+
 def encode(belief: Belief) -> bytes:
-    """The belief's canonical JSON: equal beliefs are equal bytes."""
-    asset, observations, at, key, first, last, whereabouts, standing = belief
+    """The belief's canonical JSON: equal beliefs are equal bytes. When snapshots were taken is no
+    part of it."""
+    asset, observations, at, key, first, last, whereabouts, standing, (seen, total, _) = belief
     return orjson.dumps(
         {
             "asset": asset,
@@ -188,6 +220,8 @@ def encode(belief: Belief) -> bytes:
             "last": last and list(last),
             "whereabouts": None if whereabouts is NOWHERE_YET else _whereabouts(whereabouts),
             "standing": standing and stage.plain(standing),
+            "seen": usage.plain(seen),
+            "used": dict(sorted(total.items())),
         }
     )
 
@@ -220,4 +254,6 @@ def decode(body: bytes | str) -> Belief:
         )
     known = fields.get("standing")
     fields["standing"] = stage.standing(known) if known is not None else None
+    seen, used = usage.seen_of(fields.pop("seen", None)), fields.pop("used", {})
+    fields["usage"] = Usage(seen, used) if seen or used else UNUSED
     return Belief(**fields)

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from tracker.fold import Belief, Entry, Place, fold, follows
+from tracker.fold import Belief, Entry, Place, fold, follows, kept, resumed
 from tracker.inference import Setting
 from tracker.log_ports import Line
 from tracker.model import Fact, Observation
@@ -20,6 +20,7 @@ from tracker.ports import Reader, Writer
 from tracker.present import Now, present, unseen
 from tracker.stage import Transition
 from tracker.stage_points import queue_stages
+from tracker.usage import Usage, summed
 from tracker.whereabouts import Moment, Visit
 
 SNAPSHOT_EVERY = 32  # observations: reading so many back and folding them takes about 3 ms
@@ -63,7 +64,8 @@ def rerun(
         assert belief is not None  # it has at least this row
         visits += ended
         told += transitions
-        snapshots.append(belief)
+        snapshots.append(kept(belief))
+        belief = _cut(belief)
         if meets:
             met, old = old, next(ahead, None)
             assert met is not None
@@ -185,8 +187,13 @@ def _onto(old: Belief | None, fresh: Sequence[Observation], setting: Setting) ->
     belief, visits, told = fold(old, fresh, setting)
     assert belief is not None  # it has at least the fresh rows
     before = old.observations if old is not None else 0
-    due = before // SNAPSHOT_EVERY != belief.observations // SNAPSHOT_EVERY
-    return Rerun(belief, visits, told, [belief] if due else [])
+    if before // SNAPSHOT_EVERY == belief.observations // SNAPSHOT_EVERY:
+        return Rerun(belief, visits, told, [])
+    return Rerun(_cut(belief), visits, told, [kept(belief)])
+
+
+def _cut(belief: Belief) -> Belief:
+    return belief._replace(usage=belief.usage.cut())
 
 
 def _touched(tx: Writer, rows: Sequence[Observation]) -> dict[str, list[Observation]]:
@@ -253,6 +260,8 @@ def _replace(
         first = belief.first if belief.first != again.met.first else None
         tx.shift_snapshots(asset, again.met.moment, more, first)
         belief = _shifted(old, more, first)
+    if old is not None:
+        belief = belief._replace(usage=_used(tx, old, again, since, belief.usage))
     tx.drop_visits(asset, since, until)
     tx.add_visits([(asset, visit) for visit in again.visits])
     tx.drop_transitions(asset, since, until)
@@ -264,13 +273,29 @@ def _replace(
     _write(tx, news(told, now_told, class_), recorded)
 
 
+def _used(tx: Writer, old: Belief, again: Rerun, since: Moment | None, ending: Usage) -> Usage:
+    """What an asset has been through after a part of its history was folded again, from `since`
+    on: what the old fold counted there is taken off. `ending` is the newest that is known."""
+    assert again.belief is not None
+    until = again.met.moment if again.met else None
+    total = old.usage.total
+    for gone in tx.used(old.asset, since, until):
+        total = summed(total, gone, -1)
+    if until is None:
+        total = summed(total, old.usage.tail, -1)
+    for part in (*again.snapshots, again.belief):
+        total = summed(total, part.usage.tail)
+    return ending._replace(total=total)
+
+
 def _start(reader: Writer, asset: str, touched: Moment) -> Belief | None:
     """The snapshot to fold from: the last one before `touched`, but never one from before the
     log's edge, where a base belief stands for what is gone."""
     edge = reader.edge()
     if edge is not None:
         touched = max(touched, Moment(edge, ""))
-    return reader.snapshot_before(asset, touched)
+    found = reader.snapshot_before(asset, touched)
+    return None if found is None else resumed(found)
 
 
 def from_nothing(reader: Reader, asset: str, as_of: int | None = None) -> Rerun:
@@ -287,7 +312,7 @@ def whole(
     goes on from (None: from nothing)."""
     edge = reader.edge()
     bases = [] if edge is None else [s for s in reader.snapshots(asset) if s.at < edge]
-    start = bases[-1] if bases else None
+    start = resumed(bases[-1]) if bases else None
     return start, reader.history(asset, after=start.moment if start else None, as_of=as_of)
 
 
@@ -312,7 +337,7 @@ def _corrects(entry: Entry) -> bool:
 
 def _same_state(one: Belief, other: Belief) -> bool:
     """Whether all that follows would change two beliefs in the same way."""
-    return one[5:] == other[5:]
+    return one[5:8] == other[5:8] and one.usage.seen == other.usage.seen
 
 
 def _shifted(belief: Belief, more: int, first: Place | None) -> Belief:

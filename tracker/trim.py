@@ -11,12 +11,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from tracker.audit import Act, audited
-from tracker.fold import Belief
+from tracker.fold import Belief, resumed
 from tracker.ports import Reader, Writer
 from tracker.refold import refresh, rerun
 from tracker.registry import Conflict
 from tracker.stamps import DAY
 from tracker.times import iso
+from tracker.usage import NONE, Totals, summed
 from tracker.whereabouts import Moment
 
 ASSETS_AT_ONCE = 1_000
@@ -95,9 +96,25 @@ def edge_due(reader: Reader, days: int, now: int) -> int | None:
 
 def _at(tx: Writer, belief: Belief, edge: int) -> Belief | None:
     """What was believed of an asset at the edge; None where nothing was known yet."""
+    asset = belief.asset
     if belief.at < edge:
-        return belief
-    start = tx.snapshot_before(belief.asset, Moment(edge, ""))
-    rows = tx.history(belief.asset, until=edge, after=start.moment if start else None)
-    setting = tx.settings([belief.asset])[belief.asset]
-    return rerun(start, rows, setting).belief
+        tx.take_off(asset, belief.moment, belief.usage.tail)
+        return _whole(belief, belief.usage.total)
+    start = tx.snapshot_before(asset, Moment(edge, ""))
+    since = start.moment if start else None
+    rows = tx.history(asset, until=edge, after=since)
+    again = rerun(start and resumed(start), rows, tx.settings([asset])[asset])
+    if again.belief is None:
+        return None
+    used = NONE
+    for part in (*again.snapshots, again.belief):
+        used = summed(used, part.usage.tail)
+    tx.take_off(asset, again.belief.moment, used)
+    for before in tx.used(asset, None, since) if since else ():
+        used = summed(used, before)
+    return _whole(again.belief, used)
+
+
+def _whole(belief: Belief, used: Totals) -> Belief:
+    """A belief as a base, which has all that was used by then."""
+    return belief._replace(usage=belief.usage._replace(total=NONE, tail=used))

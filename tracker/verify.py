@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tracker.fold import encode, fold
+from tracker.fold import encode, fold, kept, resumed
 from tracker.model import Observation
 from tracker.ports import Reader
 from tracker.receipts import Progress
@@ -67,8 +67,8 @@ def _check_receipts(reader: Reader, report: Report) -> None:
     for at in progress.values():
         report.receipt_holes += sum(hole.high - hole.low + 1 for hole in at.holes)
         report.lost_by_devices += sum(span.high - span.low + 1 for span in at.lost)
-    for boot, kept in reader.kept():
-        report.receipted_but_missing += unkept(progress.pop(boot, Progress()), kept)
+    for boot, seqs in reader.kept():
+        report.receipted_but_missing += unkept(progress.pop(boot, Progress()), seqs)
     report.receipted_but_missing += sum(unkept(at, ()) for at in progress.values())
 
 
@@ -96,14 +96,16 @@ def as_refolded(reader: Reader, asset: str) -> bool:
     since = base.moment if base else None
     due = [s for s in snapshots if since is None or s.moment > since]
     rows = iter(reader.history(asset, after=since))
-    belief, visits, told = base, list[Visit](), list[Transition]()
+    belief, visits, told = base and resumed(base), list[Visit](), list[Transition]()
     for expected in [*due, None]:
         upto = rows if expected is None else _up_to(rows, expected.moment)
         belief, ended, transitions = fold(belief, upto, setting)
         visits += ended
         told += transitions
-        if expected is not None and belief != expected:
-            return False
+        if expected is not None:
+            if belief is None or kept(belief) != expected:
+                return False
+            belief = belief._replace(usage=belief.usage.cut())
     stored = reader.belief(asset)
     if (belief and encode(belief)) != (stored and encode(stored)):
         return False

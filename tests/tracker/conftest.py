@@ -10,6 +10,7 @@ from tracker.arrange import arrange
 from tracker.model import (
     Asset,
     Device,
+    Fact,
     Fix,
     Kind,
     Message,
@@ -20,6 +21,7 @@ from tracker.model import (
     Values,
     body_of,
     content_digest,
+    fact_subject,
 )
 from tracker.places import Reader, Standing
 from tracker.record import record
@@ -28,7 +30,13 @@ from tracker.registry import bind_device, register_asset, register_device
 from tracker.stamps import StampPolicy
 from tracker.stores.sqlite import SqliteStore
 
-KINDS = {Fix: Kind.FIX, Read: Kind.READ, Values: Kind.SENSOR, Presence: Kind.PRESENCE}
+KINDS = {
+    Fix: Kind.FIX,
+    Read: Kind.READ,
+    Values: Kind.SENSOR,
+    Presence: Kind.PRESENCE,
+    Fact: Kind.FACT,
+}
 
 
 class Make:
@@ -46,6 +54,9 @@ class Make:
 
     def sensor(self, at=NOW, **values):
         return at, Values(values or {"temperature": 21.5})
+
+    def fact(self, at=NOW, kind="received", asset="A1"):
+        return at, Fact(asset, kind)
 
     def presence(self, at=NOW, online=True, conn=1):
         return at, Presence(online, conn)
@@ -82,7 +93,7 @@ class Make:
             key=blake2b(natural.encode(), digest_size=16).digest(),
             digest=content_digest(0 if kind is Kind.PRESENCE else at, body),
             kind=kind,
-            subject=what.tag if isinstance(what, Read) else device,
+            subject=_subject(what, device),
             device=device,
             boot=boot,
             seq=seq,
@@ -94,6 +105,12 @@ class Make:
             body=body,
             what=what,
         )
+
+
+def _subject(what, device):
+    if isinstance(what, Fact):
+        return fact_subject(what.asset)
+    return what.tag if isinstance(what, Read) else device
 
 
 class Database:

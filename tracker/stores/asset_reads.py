@@ -30,13 +30,19 @@ from tracker.model import Asset
 from tracker.present import Present
 from tracker.stage import Transition
 from tracker.stores import rows, schema, sql
+from tracker.usage import Totals
 from tracker.whereabouts import Moment, Visit
 
 CELLS_A_DEGREE = 2_000  # of the index by last place: about 50 m
 MANY = 100_000  # assets: to sort so many takes longer than to walk by id until a page is full
-_WHOLE = select(schema.beliefs.c.body, schema.standings.c.body).outerjoin(
-    schema.standings, schema.standings.c.asset == schema.beliefs.c.asset
+_WHOLE = (
+    select(
+        schema.beliefs.c.body, schema.standings.c.body, schema.usages.c.total, schema.usages.c.tail
+    )
+    .outerjoin(schema.standings, schema.standings.c.asset == schema.beliefs.c.asset)
+    .outerjoin(schema.usages, schema.usages.c.asset == schema.beliefs.c.asset)
 )
+KEPT = (schema.snapshots.c.body, schema.snapshots.c.observations, schema.snapshots.c.used)
 _words: ColumnElement[int] = literal_column("words.rowid", Integer)
 
 
@@ -225,16 +231,22 @@ class AssetReads(sql.Speaks):
     def snapshots(self, asset: str, after: Moment | None = None) -> list[Belief]:
         table = schema.snapshots
         later = between(table.c.at, table.c.key, after, None)
-        query = select(table.c.body, table.c.observations).where(table.c.asset == asset, *later)
+        query = select(*KEPT).where(table.c.asset == asset, *later)
         ordered = query.order_by(table.c.at, table.c.key)
         return [rows.snapshot(row) for row in self._db.execute(ordered)]
 
     def snapshots_from(self, asset: str, since: Moment) -> Iterator[Belief]:
         table = schema.snapshots
         from_then = tuple_(table.c.at, table.c.key) >= tuple_(*since)
-        query = select(table.c.body, table.c.observations).where(table.c.asset == asset, from_then)
+        query = select(*KEPT).where(table.c.asset == asset, from_then)
         for row in self._db.execute(query.order_by(table.c.at, table.c.key)):
             yield rows.snapshot(row)
+
+    def used(self, asset: str, after: Moment | None, until: Moment | None = None) -> list[Totals]:
+        table = schema.snapshots
+        passed = between(table.c.at, table.c.key, after, until)
+        query = select(table.c.used).where(table.c.asset == asset, *passed)
+        return [orjson.loads(text) for text in self._db.scalars(query)]
 
     def stale(self, assets: Iterable[str]) -> dict[str, int]:
         found = self._db.exec_driver_sql(self._sql.stale, (sql.as_json(list(assets)),))

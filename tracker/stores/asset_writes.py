@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import orjson
 from sqlalchemy import delete, func, select, tuple_, union, update
 
 from tracker.cells import cells_near
@@ -12,13 +13,15 @@ from tracker.geofence import Box
 from tracker.present import Now, Present
 from tracker.stage import Transition
 from tracker.stores import rows, schema, sql
-from tracker.stores.asset_reads import between, cell
+from tracker.stores.asset_reads import KEPT, between, cell
 from tracker.stores.cache import Cache
+from tracker.usage import Totals, summed
 from tracker.whereabouts import Moment, Visit
 
 _OF_ASSET = (
     schema.beliefs,
     schema.standings,
+    schema.usages,
     schema.snapshots,
     schema.visits,
     schema.transitions,
@@ -43,12 +46,14 @@ class AssetWrites(sql.Speaks):
 
     def save_beliefs(self, beliefs: Sequence[Belief], revision: int) -> None:
         known = self._cache.beliefs
-        moved, stayed, standings = [], [], []
+        moved, stayed, standings, usages = [], [], [], []
         for belief in beliefs:
             body, found_by = rows.placed_body(belief), _found_by(belief)
             before = known.get(belief.asset)
             if belief.standing and (before is None or belief.standing != before.standing):
                 standings.append((belief.asset, rows.standing_body(belief.standing)))
+            if before is None or belief.usage[1:] != before.usage[1:]:
+                usages.append(rows.usage_row(belief))
             if before is not None and _found_by(before) == found_by:
                 stayed.append((body, revision, belief.asset))
             else:
@@ -57,6 +62,7 @@ class AssetWrites(sql.Speaks):
         self._many(self._sql.save_body, stayed)
         self._many(self._sql.save_belief, moved)
         self._many(self._sql.save_standing, standings)
+        self._many(self._sql.save_usage, usages)
 
     def drop_belief(self, asset: str) -> None:
         for table in _OF_ASSET:
@@ -67,7 +73,7 @@ class AssetWrites(sql.Speaks):
     def snapshot_before(self, asset: str, moment: Moment) -> Belief | None:
         table = schema.snapshots
         found = self._db.execute(
-            select(table.c.body, table.c.observations)
+            select(*KEPT)
             .where(table.c.asset == asset, tuple_(table.c.at, table.c.key) < tuple_(*moment))
             .order_by(table.c.at.desc(), table.c.key.desc())
             .limit(1)
@@ -93,6 +99,24 @@ class AssetWrites(sql.Speaks):
         if first is not None:
             place = rows.json(list(first))
             self._db.exec_driver_sql(self._sql.set_first, (place, asset, *after))
+
+    def take_off(self, asset: str, after: Moment, gone: Totals) -> None:
+        if not gone:
+            return
+        table = schema.snapshots
+        later = between(table.c.at, table.c.key, after, None)
+        next_ = select(table.c.at, table.c.key, table.c.used).where(table.c.asset == asset, *later)
+        found = self._db.execute(next_.order_by(table.c.at, table.c.key).limit(1)).first()
+        if found is None:
+            belief = self.beliefs([asset])[asset]
+            tail = summed(belief.usage.tail, gone, -1)
+            changed = belief._replace(usage=belief.usage._replace(tail=tail))
+            self._cache.beliefs[asset] = changed
+            self._many(self._sql.save_usage, [rows.usage_row(changed)])
+            return
+        used = rows.json(summed(orjson.loads(found.used), gone, -1))
+        here = (table.c.asset == asset, table.c.at == found.at, table.c.key == found.key)
+        self._db.execute(update(table).where(*here).values(used=used))
 
     def add_visits(self, visits: Sequence[tuple[str, Visit]]) -> None:
         self._many(self._sql.add_visit, [rows.visit_row(*one) for one in visits])

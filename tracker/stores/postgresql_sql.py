@@ -113,6 +113,7 @@ POSTGRESQL = Statements(
     save_body="UPDATE beliefs SET body = v.body, revision = v.revision FROM "
     f"{_rows(_columns(_b, 'body', 'revision', 'asset'))} WHERE beliefs.asset = v.asset",
     save_standing=_upsert(schema.standings),
+    save_usage=_upsert(schema.usages),
     note_vital=_upsert(
         _v, where="WHERE (excluded.at, excluded.key) > (vitals.at, vitals.key)"
     ).replace(_rows(list(_v.c)), f"({_NEWEST_VITALS.format(_rows(list(_v.c)))}) AS v"),
@@ -132,7 +133,8 @@ POSTGRESQL = Statements(
     "WHERE EXISTS (SELECT 1 FROM log WHERE log.subject = wanted)",
     stale="SELECT asset, at FROM stale "
     "WHERE asset = ANY(ARRAY(SELECT json_array_elements_text(%s::json)))",
-    beliefs="SELECT b.body, s.body FROM beliefs AS b LEFT JOIN standings AS s ON s.asset = b.asset "
+    beliefs="SELECT b.body, s.body, u.total, u.tail FROM beliefs AS b "
+    "LEFT JOIN standings AS s ON s.asset = b.asset LEFT JOIN usages AS u ON u.asset = b.asset "
     "WHERE b.asset = ANY(ARRAY(SELECT json_array_elements_text(%s::json)))",
     placed="SELECT body FROM beliefs "
     "WHERE asset = ANY(ARRAY(SELECT json_array_elements_text(%s::json)))",

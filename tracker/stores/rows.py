@@ -30,6 +30,7 @@ from tracker.present import Now, Present
 from tracker.profile import Profile
 from tracker.receipts import Hole, Progress, Span
 from tracker.stage import Standing, Told, Transition, plain, standing
+from tracker.usage import Usage
 from tracker.versions import Version, timeline
 from tracker.whereabouts import Moment, Visit
 
@@ -150,8 +151,8 @@ def line(row: Row[Any]) -> Line:
 
 
 def placed_body(belief: Belief) -> str:
-    """A belief but for its standing."""
-    return encode(belief._replace(standing=None)).decode()
+    """A belief but for its standing, and for what it has been through in all."""
+    return encode(belief._replace(standing=None, usage=Usage(belief.usage.seen))).decode()
 
 
 def standing_body(standing: Standing) -> str:
@@ -160,20 +161,32 @@ def standing_body(standing: Standing) -> str:
 
 
 def belief(row: Sequence[Any]) -> Belief:
-    """A belief from those two; there is not always a standing."""
-    body, known = row
+    """A belief from those two and its usage; these two may be missing."""
+    body, known, total, tail = row
     placed = decode(body)
-    return placed._replace(standing=standing(orjson.loads(known))) if known else placed
+    if known:
+        placed = placed._replace(standing=standing(orjson.loads(known)))
+    if total:
+        used = Usage(placed.usage.seen, orjson.loads(total), orjson.loads(tail))
+        placed = placed._replace(usage=used)
+    return placed
+
+
+def usage_row(belief: Belief) -> tuple[str, str, str]:
+    return belief.asset, json(dict(belief.usage.total)), json(dict(belief.usage.tail))
 
 
 def snapshot_row(belief: Belief, base: bool) -> tuple[Any, ...]:
     body = encode(belief._replace(observations=0)).decode()
-    return (belief.asset, *belief.moment, body, base, belief.observations)
+    used = json(dict(belief.usage.tail))
+    return (belief.asset, *belief.moment, body, base, belief.observations, used)
 
 
 def snapshot(row: Sequence[Any]) -> Belief:
-    """A snapshot from its body and its count of observations."""
-    return decode(row[0])._replace(observations=row[1])
+    """A snapshot from its body, its count of observations, and what was used on the way."""
+    made = decode(row[0])
+    used = made.usage._replace(tail=orjson.loads(row[2]))
+    return made._replace(observations=row[1], usage=used)
 
 
 _PLACES: dict[str, type[PlaceValue]] = {"site": Site, "zone": Zone, "reader": Reader}

@@ -134,6 +134,16 @@ standings = Table(
     sqlite_with_rowid=False,
 )
 
+# What assets have been through, in all and since their last snapshot.
+usages = Table(
+    "usages",
+    metadata,
+    Column("asset", Text, primary_key=True),
+    Column("total", Text, nullable=False),
+    Column("tail", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 snapshots = Table(
     "snapshots",
     metadata,
@@ -143,6 +153,7 @@ snapshots = Table(
     Column("body", Text, nullable=False),
     Column("base", Boolean, nullable=False),  # of what the log no longer holds
     Column("observations", BIG, nullable=False, server_default="0"),  # which the body leaves out
+    Column("used", Text, nullable=False, server_default="{}"),  # since the one before
     sqlite_with_rowid=False,
 )
 

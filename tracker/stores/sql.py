@@ -59,6 +59,7 @@ class Statements:
     save_belief: str
     save_body: str
     save_standing: str
+    save_usage: str
     note_vital: str
     mark_stale: str
     suspect: str
@@ -115,6 +116,7 @@ _SAVE_BELIEF = _insert(schema.beliefs, "OR REPLACE")
 # For an asset that is where it was: the indexes stay untouched.
 _SAVE_BODY = "UPDATE beliefs SET body = ?, revision = ? WHERE asset = ?"
 _SAVE_STANDING = _insert(schema.standings, "OR REPLACE")
+_SAVE_USAGE = _insert(schema.usages, "OR REPLACE")
 _NOTE_VITAL = """
     INSERT INTO vitals (device, name, value, at, key) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET value = excluded.value, at = excluded.at, key = excluded.key
@@ -151,7 +153,8 @@ _OBSERVED = """
 _STALE = "SELECT asset, at FROM stale WHERE asset IN (SELECT value FROM json_each(?))"
 _PLACED = "SELECT body FROM beliefs WHERE asset IN (SELECT value FROM json_each(?))"
 _BELIEFS = """
-    SELECT b.body, s.body FROM beliefs AS b LEFT JOIN standings AS s ON s.asset = b.asset
+    SELECT b.body, s.body, u.total, u.tail FROM beliefs AS b
+    LEFT JOIN standings AS s ON s.asset = b.asset LEFT JOIN usages AS u ON u.asset = b.asset
     WHERE b.asset IN (SELECT value FROM json_each(?))"""
 _ADD_COARSENING = """
     INSERT INTO coarsenings (series, day, noted) VALUES (?, ?, ?)
@@ -192,6 +195,7 @@ SQLITE = Statements(
     save_belief=_SAVE_BELIEF,
     save_body=_SAVE_BODY,
     save_standing=_SAVE_STANDING,
+    save_usage=_SAVE_USAGE,
     note_vital=_NOTE_VITAL,
     mark_stale=_MARK_STALE,
     suspect=_SUSPECT,
