@@ -9,7 +9,7 @@ import typer
 
 from commands.faults import told
 from commands.show import AsJson, out, show
-from tracker.asset_class import Case, read_case
+from tracker.class_files import Case, read_case
 from tracker.disposition import Choice, Valued, choose, model_of
 from tracker.sensitivity import Turn, turns
 

@@ -6,22 +6,19 @@ and what it would have made possible is told to be missing, never guessed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import cache
-from importlib.resources import files
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import Field
 
 from tracker.places import Share, Value
 from tracker.process import Name, Word
-from tracker.worldfile import BadWorld, Fault, Names, Path, locate, parse, wording
+from tracker.upkeep import Budget, Defect, Grade, Item, Plan, Stress
 
 Money = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 Cycles = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
 Days = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 Kilograms = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
-Grade = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{0,7}$")]
+ClassId = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f/]{1,128}$")]
 RETURNING = ("restock", "clean", "repair", "refurbish", "remanufacture", "redeploy")
 ENDING = ("harvest", "resell", "return_to_supplier", "donate", "recycle", "dispose")
 ITEMS_AT_MOST = 200
@@ -155,7 +152,7 @@ class Route(Value):
 class AssetClass(Value):
     """A class of assets."""
 
-    id: Word = Field(description="Its name.", examples=["power_tool"])
+    id: ClassId = Field(description="Its name, as assets bear it.", examples=["power_tool"])
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = Field(
         default="EUR", description="Of all its money.", examples=["EUR"]
     )
@@ -194,6 +191,23 @@ class AssetClass(Value):
     materials: Annotated[list[Material], Field(max_length=ITEMS_AT_MOST)] = Field(
         default=[], description="What it is made of."
     )
+    stress: Stress = Field(default=Stress(), description="From where on knocks and heat harm.")
+    budget: Budget = Field(default=Budget(), description="What it bears before it is worn out.")
+    service: Annotated[list[Plan], Field(max_length=ITEMS_AT_MOST)] = Field(
+        default=[], description="The services that come again."
+    )
+    checklist: Annotated[list[Item], Field(max_length=ITEMS_AT_MOST)] = Field(
+        default=[], description="What an inspection looks at."
+    )
+    defects: Annotated[list[Defect], Field(max_length=ITEMS_AT_MOST)] = Field(
+        default=[], description="The defects that it may find, by code."
+    )
+    reasons: Annotated[list[Name], Field(max_length=ITEMS_AT_MOST)] = Field(
+        default=[],
+        description="The codes of reasons for a return, one of which each inspection must give; "
+        "none: none is asked.",
+        examples=[["worn", "broken", "no-fault"]],
+    )
     routes: Annotated[list[Route], Field(min_length=1, max_length=ITEMS_AT_MOST)] = Field(
         description="What may become of it."
     )
@@ -220,100 +234,12 @@ class Condition(Value):
     rates: dict[Word, Annotated[float, Field(allow_inf_nan=False)]] = Field(
         default={}, max_length=50, description="What else tells of its wear, per cycle."
     )
+    worn: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None = Field(
+        default=None,
+        description="After how many cycles a new one would be as worn, where repairs have taken "
+        "some away; none said: as many as it has done.",
+        examples=[48],
+    )
     retire_by_days: Annotated[float, Field(allow_inf_nan=False)] | None = Field(
         default=None, description="In how many days a rule ends its life.", examples=[120]
     )
-
-
-class Case(Value):
-    """A class and one asset of it, to try a policy without a database."""
-
-    retour: Annotated[Literal[1], BeforeValidator(lambda given: 1 if given == "1" else given)] = (
-        Field(default=1, description="The version of this shape.")
-    )
-    class_: AssetClass = Field(alias="class", description="The class.")
-    asset: Condition = Field(default=Condition(), description="The asset.")
-
-
-def read_case(content: str | bytes) -> Case:
-    """The case that a file describes. Its class may be the name of a shipped one. Raises BadWorld
-    with every fault of it, by line.
-
-    >>> read_case("class: pallet\\nasset: {cycles: 40, grade: B}").class_.limits.cycles
-    120.0
-    >>> read_case("class: {id: keg, price: -1, routes: [{id: scrap, kind: recycle}]}")
-    Traceback (most recent call last):
-        ...
-    tracker.worldfile.BadWorld: line 1: class.price: should be greater than or equal to 0, not '-1'
-    """
-    tree, faults = parse(content)
-    if isinstance(name := tree.get("class"), str):
-        if name not in SHIPPED:
-            detail = f"there is no shipped class {str(name)!r:.60}{Names(SHIPPED).hint(str(name))}"
-            raise BadWorld([*faults, Fault(*locate(tree, ("class",)), detail)])
-        tree["class"] = shipped_class(name).model_dump(mode="json", exclude_unset=True)
-    try:
-        case = Case.model_validate(tree)
-    except ValidationError as error:
-        found = [Fault(*locate(tree, one["loc"]), wording(one, _KEYS)) for one in error.errors()]
-        raise BadWorld([*faults, *found]) from None
-    faults += [Fault(*locate(tree, path), detail) for path, detail in _contradictions(case)]
-    if faults:
-        raise BadWorld(faults)
-    return case
-
-
-_KEYS = Names(
-    str(field.alias or name)
-    for model in (Case, AssetClass, Route, Limits, Wear, BookValue, Part, Material, Condition)
-    for name, field in model.model_fields.items()
-)
-
-
-def _contradictions(case: Case) -> Iterator[tuple[Path, str]]:
-    """What is wrong with a case whose fields each are fine, and where."""
-    yield from ((("class", *path), detail) for path, detail in contradictions(case.class_))
-    if case.asset.grade is not None and case.asset.grade not in case.class_.grades:
-        known = ", ".join(case.class_.grades)
-        yield ("asset", "grade"), f"there is no grade {case.asset.grade!r}; there are {known}"
-
-
-def contradictions(class_: AssetClass) -> Iterator[tuple[Path, str]]:
-    """What is wrong with a class whose fields each are fine, and where."""
-    routes = dict[str, Route]()
-    for n, route in enumerate(class_.routes):
-        if routes.setdefault(route.id, route) is not route:
-            yield ("routes", n, "id"), f"another route has the id {route.id!r} too"
-    for n, route in enumerate(class_.routes):
-        grades = {grade for grade in route.grades if grade not in class_.grades}
-        if isinstance(route.revenue, dict):
-            grades |= {grade for grade in route.revenue if grade not in class_.grades}
-        for grade in sorted(grades):
-            yield (
-                ("routes", n),
-                f"there is no grade {grade!r}; there are {', '.join(class_.grades)}",
-            )
-        other = routes.get(route.otherwise or route.id)
-        if other is None:
-            hint = Names(routes).hint(route.otherwise or "")
-            yield ("routes", n, "otherwise"), f"there is no route {route.otherwise!r}{hint}"
-        elif route.otherwise is not None and (other.returns or other.otherwise is not None):
-            detail = f"{other.id!r} is no end: it returns the asset, or leads further"
-            yield ("routes", n, "otherwise"), detail
-        if route.success == 0:
-            yield (
-                ("routes", n, "success"),
-                "a route that never succeeds cannot be reached: leave it out",
-            )
-        if route.returns and route.revenue is not None:
-            yield ("routes", n, "revenue"), "what is used again brings its margin, not a price"
-
-
-@cache
-def shipped_class(name: str) -> AssetClass:
-    """A class that comes with Retour: a template with figures to begin with."""
-    tree, _ = parse((files("tracker") / "classes" / f"{name}.yaml").read_bytes())
-    return AssetClass.model_validate(tree)
-
-
-SHIPPED = ("infusion_pump", "keg", "pallet", "power_tool", "reefer_container", "roll_cage")

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from tracker.alerts import Alert, Holding, Policy, Subject, next_look, step
+from tracker.alerts import DAY_MS, Alert, Holding, Policy, Subject, next_look, step
 from tracker.conditions import AssetLook, holds, next_time
 from tracker.leases import HOUR_MS
 from tracker.reconcile import Assessed
-from tracker.rule_kinds import AssetRule, LostRising, Silence, Temperature
+from tracker.rule_kinds import AssetRule, EndOfLife, LostRising, Silence, Temperature
 from tracker.rules import Rules, policy_of
 
 RISING_EVERY_MS = HOUR_MS  # a probability changes with time as nothing else does
-AGAIN_MS = {Temperature: HOUR_MS // 4, Silence: HOUR_MS}  # nobody is called when that is over
+# Nobody is called when that is over.
+AGAIN_MS = {Temperature: HOUR_MS // 4, Silence: HOUR_MS, EndOfLife: DAY_MS}
 
 
 class Watched(NamedTuple):

@@ -10,10 +10,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from tracker.alerts import Holding
+from tracker.end_of_life import next_time as life_time
+from tracker.end_of_life import triggers, words
+from tracker.life import Life
 from tracker.process import LOST
 from tracker.rule_kinds import (
     AssetRule,
     Dwell,
+    EndOfLife,
     ForbiddenSite,
     LeftWithoutLease,
     LostRising,
@@ -60,7 +64,8 @@ class AssetLook(NamedTuple):
     not known), since when; when it `left` a depot the last time, as far as that was seen.
     `leased`: an open line names it; `line_ended` is when the last one that did was over. `newest`
     has the last reading of each sensor and device, `highest` the highest of each that came since
-    the last look. `readers_down` are the readers that are away."""
+    the last look. `readers_down` are the readers that are away. `life` is what its end is judged
+    by (None: nothing is known of its class, or nobody asks)."""
 
     now: int
     class_: str = ""
@@ -76,6 +81,7 @@ class AssetLook(NamedTuple):
     newest: tuple[Reading, ...] = ()
     highest: tuple[Reading, ...] = ()
     readers_down: frozenset[str] = frozenset()
+    life: Life | None = None
 
 
 class ReaderLook(NamedTuple):
@@ -214,6 +220,22 @@ def _temperature(rule: Temperature, look: AssetLook, before: Holding | None) -> 
     return _worst([*outside], look, before, outside)
 
 
+def _end_of_life(rule: EndOfLife, look: AssetLook, before: Holding | None) -> Holding | None:
+    """One alert for all that a rule looks for; what it found is told anew at each look."""
+    if look.life is None:
+        return None
+    named = before.why.get("names", ()) if before is not None else ()
+    found = [one for one in triggers(look.life, named) if one.kind in rule.found]
+    if not found:
+        at = life_time(look.life)
+        return Holding(at, {}) if at is not None else None
+    times = [one.since for one in found]
+    since = _since(before, min(look.now if at is None else at for at in times))
+    figures = [{"found": one.kind, "by": one.what, **one.figures} for one in found]
+    told = " ".join(words(one) for one in found)
+    return Holding(since, {"told": told, "names": [o.name for o in found], "figures": figures})
+
+
 def _readings(readings: Iterable[Reading], sensor: str) -> list[Reading]:
     return [one for one in readings if one.sensor == sensor]
 
@@ -243,4 +265,5 @@ CONDITIONS: dict[str, Callable[[Any, AssetLook, Holding | None], Holding | None]
     "low_battery": _low_battery,
     "shock": _shock,
     "temperature": _temperature,
+    "end_of_life": _end_of_life,
 }

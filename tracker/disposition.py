@@ -59,7 +59,7 @@ def model_of(class_: AssetClass, rates: int = 0) -> Model | None:
 def choose(class_: AssetClass, asset: Condition, model: Model | None) -> Choice:
     """What should become of an asset; `model` tells when such assets fail (None: nobody knows).
 
-    >>> from tracker.asset_class import read_case
+    >>> from tracker.class_files import read_case
     >>> case = read_case("class: pallet\\nasset: {cycles: 30, failed: true}")
     >>> choose(case.class_, case.asset, model_of(case.class_)).recommended
     'repair'
@@ -173,7 +173,8 @@ def _in_service(
         return None
     left = inf if route.renews else cycles_left(class_, asset, route.days)
     horizon = int(max(min(class_.horizon, left), 0))
-    start = asset.cycles * (1 - route.taken_away)
+    worn = asset.cycles if asset.worn is None else asset.worn
+    start = worn * (1 - route.taken_away)
     lives = _survivor(model, start, _rates(model, asset))
     earned = sum(class_.gamma**n * lives(n) for n in range(1, horizon + 1))
     age = asset.age_days * (1 + horizon / asset.cycles) if asset.cycles else asset.age_days

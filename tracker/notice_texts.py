@@ -21,6 +21,8 @@ SAYS = {
     "wrong_partner": "{asset} is with another partner",
     "left_behind": "{asset} was left behind",
     "late_forecast": "{asset} will likely be late",
+    "end_of_life": "{asset} has served its time",
+    "service_due": "{asset} is due for service",
     "reader_down": "Reader {asset} is away",
 }
 OTHER = "{asset}: {rule}"
@@ -47,6 +49,7 @@ ENDS = {
 }
 # Of what a rule gives as its reason: the name, its type, whether it is a time, and the words.
 REASONS: tuple[tuple[str, type, bool, str], ...] = (
+    ("told", str, False, "{}"),
     ("p", float, False, "The probability of that is {:.0%}."),
     ("by", int, True, "It was expected by {}."),
     ("expected", int, True, "It will probably be back by {}."),

@@ -9,6 +9,7 @@ from typing import Protocol
 from tracker.asset_ports import AssetReader, AssetWriter
 from tracker.delivery_ports import DeliveryReader, DeliveryWriter
 from tracker.lease_ports import AlertReader, AlertWriter, LeaseReader, LeaseWriter
+from tracker.life_ports import LifeReader, LifeWriter
 from tracker.log_ports import LogReader, LogWriter
 from tracker.model import Binding, Observation
 from tracker.setup_ports import SetupReader, SetupWriter
@@ -43,13 +44,28 @@ class LinesRefused(Exception):
 
 
 class Reader(
-    LogReader, AssetReader, SetupReader, LeaseReader, AlertReader, DeliveryReader, Protocol
+    LogReader,
+    AssetReader,
+    SetupReader,
+    LeaseReader,
+    AlertReader,
+    DeliveryReader,
+    LifeReader,
+    Protocol,
 ):
     """One transaction that only reads."""
 
 
 class Writer(
-    Reader, LogWriter, AssetWriter, SetupWriter, LeaseWriter, AlertWriter, DeliveryWriter, Protocol
+    Reader,
+    LogWriter,
+    AssetWriter,
+    SetupWriter,
+    LeaseWriter,
+    AlertWriter,
+    DeliveryWriter,
+    LifeWriter,
+    Protocol,
 ):
     """One transaction that writes, and sees what it has written. All or nothing: an exception
     undoes everything. What it reads of devices, bindings and beliefs is locked; events and

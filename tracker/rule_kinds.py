@@ -6,7 +6,7 @@ Durations are milliseconds here, and `24 h` or `3 d` in a file.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field
 
@@ -22,6 +22,17 @@ Severity = Literal["info", "warning", "serious", "critical"]
 Classes = Annotated[list[Name], Field(max_length=ITEMS_AT_MOST)]
 Sites = Annotated[list[PlaceId], Field(max_length=ITEMS_AT_MOST)]
 Stages = Annotated[list[Word], Field(max_length=ITEMS_AT_MOST)]
+EndOfLifeFound = Literal[
+    "limit_reached",
+    "limit_ahead",
+    "worn_out",
+    "likely_to_fail",
+    "repair_too_dear",
+    "fails_again",
+    "lost_for_good",
+]
+Found = EndOfLifeFound | Literal["service_due", "paper_runs_out"]
+ENDS_OF_LIFE: tuple[EndOfLifeFound, ...] = get_args(EndOfLifeFound)
 Times = Annotated[float, Field(gt=0, le=1_000, allow_inf_nan=False)]
 Celsius = Annotated[float, Field(ge=-273.15, le=10_000, allow_inf_nan=False)]
 
@@ -276,6 +287,17 @@ class Temperature(AssetRule):
     )
     at_most: Celsius | None = Field(
         default=None, description="Above which it is too warm.", examples=[8]
+    )
+
+
+class EndOfLife(AssetRule):
+    """Its life is at its end, or a service or paper of it is due; by what is known of its class."""
+
+    kind: Literal["end_of_life"] = _KIND
+    found: Annotated[list[Found], Field(min_length=1, max_length=20)] = Field(
+        default=[*ENDS_OF_LIFE],
+        description="What is looked for.",
+        examples=[["service_due", "paper_runs_out"]],
     )
 
 

@@ -22,6 +22,7 @@ from tracker.quiet import Quiet
 from tracker.rule_kinds import (
     AssetRule,
     Dwell,
+    EndOfLife,
     ForbiddenSite,
     LateForecast,
     LateInTransit,
@@ -63,6 +64,7 @@ SomeRule = Annotated[
     | LowBattery
     | Shock
     | Temperature
+    | EndOfLife
     | ReaderDown,
     Field(discriminator="kind"),
 ]

@@ -36,7 +36,7 @@ class Tried(NamedTuple):
 def turns(class_: AssetClass, asset: Condition, model: Model | None) -> list[Turn]:
     """The figures that alone would change what is recommended, that first which is the nearest.
 
-    >>> from tracker.asset_class import read_case
+    >>> from tracker.class_files import read_case
     >>> from tracker.disposition import model_of
     >>> case = read_case("class: keg\\nasset: {cycles: 200}")
     >>> first = turns(case.class_, case.asset, model_of(case.class_))[0]

@@ -10,6 +10,7 @@ from tracker.fold import Belief
 from tracker.inference import Setting
 from tracker.layout import Layout
 from tracker.leases import Line
+from tracker.life import Life
 from tracker.overdue import OUT, Glance
 from tracker.ports import Reader
 from tracker.present import Present
@@ -25,6 +26,7 @@ def sight(
     glance: Glance,
     lines: Sequence[Line],
     hits: tuple[Reading, ...] = (),
+    life: Life | None = None,
 ) -> AssetLook:
     """What is known of an asset, at the time of a glance on its lease lines; `hits` are those that
     it has felt since the last one."""
@@ -49,6 +51,7 @@ def sight(
         sources=tuple(_source(one, heard, setting) for one in devices if heard is not None),
         newest=tuple(reading for one in devices for reading in _newest(one)),
         highest=hits,
+        life=life,
     )
 
 

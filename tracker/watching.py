@@ -27,6 +27,8 @@ from tracker.forewarn import (
 from tracker.inference import Setting
 from tracker.late_lines import Learned, expected
 from tracker.leases import Line, Partner
+from tracker.life import Life
+from tracker.living import lives_of
 from tracker.notices import queue
 from tracker.overdue import Glance, back
 from tracker.past import Past, pasts_of
@@ -34,6 +36,7 @@ from tracker.ports import Reader, Writer
 from tracker.present import Present, known
 from tracker.recipients import About
 from tracker.reconcile import Assessed, Governed, Paper, assess, governed
+from tracker.rule_kinds import EndOfLife
 from tracker.rules import Rules
 from tracker.sight import sight
 from tracker.stage import predicted
@@ -54,15 +57,21 @@ class InForce(NamedTuple):
     def of(cls, rules: Rules, taught: Learned) -> InForce:
         return cls(governed(rules), forewarnings(rules), watched(rules), taught)
 
+    @property
+    def judge_lives(self) -> bool:
+        """Whether anybody asks for the ends of lives."""
+        return any(isinstance(one.rule, EndOfLife) for one in self.assets)
+
 
 class _Seen(NamedTuple):
-    """An asset under a look: what is set up and known of it, and its lease lines."""
+    """An asset under a look: what is set up and known of it, its lease lines, and its life."""
 
     setting: Setting
     belief: Belief | None
     told: Present | None
     glance: Glance
     paper: Paper
+    life: Life | None = None
 
     @property
     def courses(self) -> list[Course]:
@@ -82,6 +91,8 @@ def look(tx: Writer, assets: Iterable[str], now: int, rules: InForce) -> list[Ev
     alerts."""
     wanted = sorted({*assets})
     seen = _gathered(tx, wanted, now)
+    if rules.judge_lives:
+        seen = _with_lives(tx, seen, now)
     foreseen, hits, others = _foreseen(tx, seen, now, rules), tx.hits_of(wanted), _others(tx, seen)
     found = {
         asset: _assessed(tx, asset, one, others, foreseen, tuple(hits.get(asset, ())), rules)
@@ -119,6 +130,15 @@ def _gathered(tx: Writer, wanted: Sequence[str], now: int) -> dict[str, _Seen]:
     return seen
 
 
+def _with_lives(tx: Reader, seen: Mapping[str, _Seen], now: int) -> dict[str, _Seen]:
+    assets = {asset: one.setting.case.asset for asset, one in seen.items()}
+    beliefs = {a: one.belief for a, one in seen.items() if one.belief is not None}
+    told = {a: one.told for a, one in seen.items() if one.told is not None}
+    lines = {a: [line for _, line in one.paper.lines] for a, one in seen.items()}
+    lives = lives_of(tx, assets, beliefs, told, lines, now)
+    return {asset: one._replace(life=lives.get(asset)) for asset, one in seen.items()}
+
+
 def _foreseen(
     reader: Reader, seen: Mapping[str, _Seen], now: int, rules: InForce
 ) -> dict[str, Foreseen]:
@@ -147,7 +167,7 @@ def _assessed(
     of_lines = assess(asset, paper, glance, others, rules.lines)
     known = Known(asset, paper.class_, glance.now, one.courses, paper.alerts, paper.held, foreseen)
     lines = [line for _, line in paper.lines]
-    seen = sight(tx, one.setting, one.belief, one.told, glance, lines, hits)
+    seen = sight(tx, one.setting, one.belief, one.told, glance, lines, hits, one.life)
     found = (
         of_lines,
         forewarn(known, rules.forecasts),

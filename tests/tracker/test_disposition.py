@@ -6,18 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.asset_class import (
-    SHIPPED,
-    AssetClass,
-    BookValue,
-    Condition,
-    Limits,
-    Route,
-    Wear,
-    contradictions,
-    read_case,
-    shipped_class,
-)
+from tracker.asset_class import AssetClass, BookValue, Condition, Limits, Route, Wear
+from tracker.class_files import SHIPPED, contradictions, read_case, shipped_class
 from tracker.disposition import choose, cycles_left, model_of
 from tracker.reliability import Model
 from tracker.sensitivity import turns

@@ -5,7 +5,8 @@ from math import log
 import numpy as np
 import pytest
 
-from tracker.asset_class import Condition, shipped_class
+from tracker.asset_class import Condition
+from tracker.class_files import shipped_class
 from tracker.disposition import choose
 from tracker.reliability import Life, Model, Prior, fit
 

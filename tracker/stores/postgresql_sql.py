@@ -114,6 +114,7 @@ POSTGRESQL = Statements(
     f"{_rows(_columns(_b, 'body', 'revision', 'asset'))} WHERE beliefs.asset = v.asset",
     save_standing=_upsert(schema.standings),
     save_usage=_upsert(schema.usages),
+    save_spent=_upsert(schema.lives),
     note_vital=_upsert(
         _v, where="WHERE (excluded.at, excluded.key) > (vitals.at, vitals.key)"
     ).replace(_rows(list(_v.c)), f"({_NEWEST_VITALS.format(_rows(list(_v.c)))}) AS v"),

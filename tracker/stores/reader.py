@@ -11,6 +11,7 @@ from tracker.stores.asset_reads import AssetReads
 from tracker.stores.compiled import Compiled
 from tracker.stores.delivery_tables import DeliveryReads
 from tracker.stores.lease_tables import LeaseReads
+from tracker.stores.life_tables import LifeReads
 from tracker.stores.log_reads import LogReads
 from tracker.stores.point_queue import PointReads
 from tracker.stores.setup_reads import SetupReads
@@ -27,6 +28,7 @@ class SqlReader(
     LeaseReads,
     AlertReads,
     DeliveryReads,
+    LifeReads,
 ):
     """A `tracker.ports.Reader` on one open transaction. What is `compiled` it shares with others
     of its store; one that may write shares nothing, for it sees what others must not yet see."""

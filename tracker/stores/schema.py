@@ -565,6 +565,99 @@ alert_events = Table(
     Index("alert_events_alert", "alert", "id"),
 )
 
+# What is known of classes of assets, and the models of when they fail.
+classes = Table(
+    "classes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("version", BIG, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+models = Table(
+    "models",
+    metadata,
+    Column("class", Text, primary_key=True),
+    Column("number", BIG, primary_key=True),
+    Column("made", BIG, nullable=False),
+    Column("body", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# What was found of returned assets, what was decided, and what was done to them.
+inspections = Table(
+    "inspections",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("asset", Text, nullable=False),
+    Column("at", BIG, nullable=False),
+    Column("recorded", BIG, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("inspections_asset", "asset", "at"),
+    sqlite_with_rowid=False,
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("asset", Text, nullable=False),
+    Column("number", BIG, nullable=False),
+    Column("at", BIG, nullable=False),
+    Column("recorded", BIG, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    # Whoever decides says which decision was the last one: of two at once one fails.
+    Index("decisions_asset", "asset", "number", unique=True),
+    sqlite_with_rowid=False,
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("asset", Text, nullable=False),
+    Column("opened", BIG, nullable=False),
+    Column("closed", BIG),
+    Column("body", Text, nullable=False),
+    Column("version", BIG, nullable=False),
+    Index("orders_asset", "asset", "opened"),
+    Index("orders_open", "closed", "id"),
+    sqlite_with_rowid=False,
+)
+
+# Parts that are assets of their own, and which asset they were in.
+kin = Table(
+    "kin",
+    metadata,
+    Column("part", Text, primary_key=True),
+    Column("number", BIG, primary_key=True),
+    Column("asset", Text, nullable=False),
+    Column("since", BIG),
+    Column("until", BIG),
+    Column("order_id", Text, nullable=False),
+    Index("kin_asset", "asset"),
+    sqlite_with_rowid=False,
+)
+
+# How much of its life each asset has spent, as a sweep has last found.
+lives = Table(
+    "lives",
+    metadata,
+    Column("asset", Text, primary_key=True),
+    Column("class", Text, nullable=False),
+    Column("spent", Float, nullable=False),
+    Column("because", Text, nullable=False),
+    Column("trips", Float, nullable=False),
+    Column("p_fail", Float),
+    Column("remaining", Float),
+    Index("lives_spent", "spent", "asset"),
+    Index("lives_class", "class", "spent", "asset"),
+    sqlite_with_rowid=False,
+)
+
 # Who is told of alerts, and how; and what is still to be told, or was.
 recipients = Table(
     "recipients",

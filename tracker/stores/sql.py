@@ -60,6 +60,7 @@ class Statements:
     save_body: str
     save_standing: str
     save_usage: str
+    save_spent: str
     note_vital: str
     mark_stale: str
     suspect: str
@@ -116,6 +117,7 @@ _SAVE_BELIEF = _insert(schema.beliefs, "OR REPLACE")
 # For an asset that is where it was: the indexes stay untouched.
 _SAVE_BODY = "UPDATE beliefs SET body = ?, revision = ? WHERE asset = ?"
 _SAVE_STANDING = _insert(schema.standings, "OR REPLACE")
+_SAVE_SPENT = _insert(schema.lives, "OR REPLACE")
 _SAVE_USAGE = _insert(schema.usages, "OR REPLACE")
 _NOTE_VITAL = """
     INSERT INTO vitals (device, name, value, at, key) VALUES (?, ?, ?, ?, ?)
@@ -196,6 +198,7 @@ SQLITE = Statements(
     save_body=_SAVE_BODY,
     save_standing=_SAVE_STANDING,
     save_usage=_SAVE_USAGE,
+    save_spent=_SAVE_SPENT,
     note_vital=_NOTE_VITAL,
     mark_stale=_MARK_STALE,
     suspect=_SUSPECT,

@@ -13,6 +13,7 @@ from tracker.stores.asset_writes import AssetWrites
 from tracker.stores.cache import Cache
 from tracker.stores.delivery_tables import DeliveryWrites
 from tracker.stores.lease_tables import LeaseWrites
+from tracker.stores.life_tables import LifeWrites
 from tracker.stores.log_writes import LogWrites
 from tracker.stores.outage_table import OutageWrites
 from tracker.stores.point_queue import PointWrites
@@ -30,6 +31,7 @@ class SqlWriter(
     LeaseWrites,
     AlertWrites,
     DeliveryWrites,
+    LifeWrites,
     SqlReader,
 ):
     """A `tracker.ports.Writer` on one open transaction."""

@@ -1,0 +1,96 @@
+"""What is known of assets' lives, gathered from a store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from tracker.disposition import model_of
+from tracker.fold import Belief
+from tracker.leases import Line
+from tracker.life import Life, dates_of
+from tracker.life_ports import Fitted, Known
+from tracker.model import Asset
+from tracker.ports import Reader
+from tracker.present import Present
+from tracker.process import LOST
+from tracker.reliability import Model
+from tracker.wear import RATES, Worn, used_until, worn
+
+
+def lives_of(
+    reader: Reader,
+    assets: Mapping[str, Asset],
+    beliefs: Mapping[str, Belief],
+    told: Mapping[str, Present],
+    lines: Mapping[str, Iterable[Line]],
+    now: int,
+) -> dict[str, Life]:
+    """The lives of some assets at `now`, each by its own clock, as far as their classes are
+    known."""
+    book = reader.class_book()
+    wanted = {id: asset for id, asset in assets.items() if asset.class_ in book}
+    if not wanted:
+        return {}
+    models = models_of(book, reader.models())
+    inspections, orders = reader.inspections_of(wanted), reader.orders_of(wanted)
+    decisions = reader.decisions_of(wanted)
+    lives = {}
+    for id, asset in wanted.items():
+        present = told.get(id)
+        here = now - (present.behind if present is not None else 0)
+        lives[id] = Life(
+            asset=asset,
+            class_=book[asset.class_].class_,
+            now=here,
+            worn=_worn(book[asset.class_], beliefs.get(id), present, here),
+            model=models.get(asset.class_),
+            dates=dates_of(asset.attributes),
+            inspections=tuple(inspections.get(id, ())),
+            decisions=tuple(decisions.get(id, ())),
+            orders=tuple(orders.get(id, ())),
+            due=_due(lines.get(id, ()), here),
+            lost_since=_lost_since(present),
+        )
+    return lives
+
+
+def life_of(reader: Reader, id: str, now: int) -> Life | None:
+    """The life of one asset; None where it, or its class, is not known."""
+    asset = reader.asset(id)
+    if asset is None:
+        return None
+    belief = reader.belief(id)
+    beliefs = {} if belief is None else {id: belief}
+    lines = reader.lines_of([id])
+    return lives_of(reader, {id: asset}, beliefs, reader.presents([id]), lines, now).get(id)
+
+
+def models_of(book: Mapping[str, Known], fitted: Iterable[Fitted]) -> dict[str, Model]:
+    """The models of classes: those that failures have taught, else what the makers say."""
+    models = {}
+    for id, known in book.items():
+        model = model_of(known.class_, len(RATES))
+        if model is not None:
+            models[id] = model
+    return models | {one.class_: one.model for one in fitted if one.class_ in book}
+
+
+def _worn(known: Known, belief: Belief | None, told: Present | None, now: int) -> Worn:
+    if belief is None:
+        return Worn()
+    stage, at = None, now
+    if belief.standing is not None:
+        stage = belief.standing.told.stage
+    if told is not None and told.told.stage != told.path.stage:
+        at = min(now, told.told.since)  # time alone has told something else since
+    return worn(used_until(belief.usage, stage, at), known.class_.stress)
+
+
+def _due(lines: Iterable[Line], now: int) -> int | None:
+    """When the open line is due, on which the asset is."""
+    begun = [line for line in lines if line.ended is None and line.start_at <= now]
+    return max((line.due_at for line in begun), default=None)
+
+
+def _lost_since(told: Present | None) -> int | None:
+    return told.told.since if told is not None and told.told.stage == LOST else None

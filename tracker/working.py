@@ -1,0 +1,136 @@
+"""Use cases: work on assets begins, goes on and ends. Each in one transaction, one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tracker.audit import Act, audited
+from tracker.caring import tell
+from tracker.living import life_of
+from tracker.model import Asset, Fact
+from tracker.ports import Reader, Writer
+from tracker.registry import Conflict, Outdated, Unregistered, register_asset
+from tracker.stamps import StampPolicy
+from tracker.work import BadWork, Done, Kin, Order, check_done
+from tracker.worldfile import Names
+
+
+class UnknownOrder(Exception):
+    """No work order has that id."""
+
+    def __init__(self, id: str) -> None:
+        super().__init__(f"there is no work order {id!r:.100}")
+
+
+def open_order(tx: Writer, order: Order, act: Act, policy: StampPolicy) -> tuple[Order, bool]:
+    """Begin work on an asset; whether that is new. Raises Unregistered, BadWork, and Conflict where
+    another order has the id."""
+    tx.beliefs([order.asset])  # locked
+    if tx.asset(order.asset) is None:
+        raise Unregistered(f"no asset {order.asset} is registered")
+    known = tx.order(order.id)
+    if known is not None:
+        if (known.asset, known.kind, known.opened) != (order.asset, order.kind, order.opened):
+            raise Conflict(f"another work order has the id {order.id}, and says something else")
+        return known, False
+    _check_named(tx, order)
+    check_done(order.asset, order.done)
+    tx.put_order(order)
+    fact = Fact(order.asset, "work_started", order.kind, f"order:{order.id}:started")
+    tell(tx, fact, order.opened, act, policy)
+    audited(tx, act, "open", "work order", order.id, None, order_fields(order))
+    return order, True
+
+
+def _check_named(tx: Reader, order: Order) -> None:
+    """Raise BadWork where an order names a service or route that its asset's class has not."""
+    asset = tx.asset(order.asset)
+    known = tx.class_book().get(asset.class_) if asset is not None else None
+    plans = Names(plan.id for plan in known.class_.service) if known else Names(())
+    routes = Names(route.id for route in known.class_.routes) if known else Names(())
+    for what, name, names in (("plan", order.plan, plans), ("route", order.route, routes)):
+        if name is not None and name not in names:
+            raise BadWork((what,), f"its class has no {what} {name!r:.60}{names.hint(name)}")
+
+
+def change_order(tx: Writer, id: str, done: Done, act: Act, expected: int | None = None) -> Order:
+    """What an open order holds changes. Raises UnknownOrder, Outdated, BadWork."""
+    before = _open(tx, id, expected)
+    if before.done == done:
+        return before
+    check_done(before.asset, done)
+    after = before._replace(done=done, version=before.version + 1)
+    tx.put_order(after)
+    audited(tx, act, "change", "work order", id, order_fields(before), order_fields(after))
+    return after
+
+
+def close_order(
+    tx: Writer,
+    id: str,
+    result: str,
+    at: int,
+    outcome: str | None,
+    act: Act,
+    policy: StampPolicy,
+    expected: int | None = None,
+) -> Order:
+    """End work at an event time. Parts that were taken out become assets of their own, those that
+    were put in are in it from then on. Raises UnknownOrder, Outdated, BadWork."""
+    before = _open(tx, id, expected)
+    if at < before.opened:
+        raise BadWork(("at",), "work ends after it began")
+    life = life_of(tx, before.asset, act.now)
+    trips = life.worn.trips if life is not None else None
+    after = before._replace(closed=at, result=result, trips=trips, version=before.version + 1)
+    tx.put_order(after)
+    if result != "cancelled":
+        _move_parts(tx, after, at, act)
+        if outcome is not None:
+            fact = Fact(after.asset, "work_done", outcome, f"order:{id}:done")
+            tell(tx, fact, at, act, policy)
+    audited(tx, act, "close", "work order", id, order_fields(before), order_fields(after))
+    tx.set_timers({after.asset: act.now})
+    return after
+
+
+def _open(tx: Writer, id: str, expected: int | None) -> Order:
+    order = tx.order(id)
+    if order is None:
+        raise UnknownOrder(id)
+    tx.beliefs([order.asset])  # locked
+    if expected is not None and expected != order.version:
+        raise Outdated(f"work order {id}", order.version)
+    if order.closed is not None:
+        raise Conflict(f"the work order {id} is closed: open another one")
+    return order
+
+
+def _move_parts(tx: Writer, order: Order, at: int, act: Act) -> None:
+    for part in order.done.taken:
+        if part.asset is None:
+            continue
+        if tx.asset(part.asset) is None:
+            asset = Asset(part.asset, part.class_ or part.name, name=part.name)
+            register_asset(tx, asset, act)
+        stays = [k for k in tx.kin_of([part.asset]) if k.part == part.asset]
+        if stays and stays[-1].until is None:
+            tx.put_kin(len(stays) - 1, stays[-1]._replace(until=at))
+        elif not stays:  # it was in there from the beginning, as far as anybody knows
+            tx.put_kin(0, Kin(part.asset, order.asset, None, at, order.id))
+    for put in order.done.put:
+        if put.asset is None:
+            continue
+        if tx.asset(put.asset) is None:
+            raise Unregistered(f"no asset {put.asset} is registered that could be put in")
+        stays = [k for k in tx.kin_of([put.asset]) if k.part == put.asset]
+        if stays and stays[-1].until is None:
+            raise Conflict(f"{put.asset} is in {stays[-1].asset}: take it out first")
+        tx.put_kin(len(stays), Kin(put.asset, order.asset, at, None, order.id))
+
+
+def order_fields(order: Order) -> Mapping[str, Any]:
+    """An order, for the audit log."""
+    told = order._asdict() | {"done": order.done.model_dump(mode="json", exclude_defaults=True)}
+    return {name: value for name, value in told.items() if value is not None}
