@@ -17,6 +17,7 @@ from commands.metrics import serving_metrics
 from commands.process import calm_the_collector, configure_log, on_stop, stop_signal
 from commands.settings import Settings, load_settings
 from commands.show import UserError, out
+from gateway.ageing import Ageing
 from gateway.coarsening import Coarsening
 from gateway.decoders import decode_again
 from gateway.delivering import Delivering
@@ -149,7 +150,7 @@ def worker_jobs(settings: Settings, series: Series | None, store: Store, clock: 
     """What there is to do with no message arriving. UserError where the database does not know
     of the time-series store."""
     jobs: list[Job] = [Sweep(store, clock), RollCall(store, clock), Watching(store, clock)]
-    jobs.append(WatchingReaders(store, clock))
+    jobs += [WatchingReaders(store, clock), Ageing(store, clock)]
     jobs.append(Delivering(store, settings.channels(clock), clock))
     if series is not None:
         with store.reading() as reader:

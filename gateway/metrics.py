@@ -48,6 +48,12 @@ SWEPT = Histogram(
     buckets=(0.1, 0.5, 1, 2, 5, 10, 20, 60),
 )
 
+AGED = Histogram(
+    "retour_ageing_seconds",
+    "How long it took to look how much of their lives assets have spent",
+    buckets=(0.1, 0.5, 1, 2, 5, 10, 20, 60, 300),
+)
+
 # Of a worker that tells of alerts.
 DELIVERIES = Counter(
     "retour_deliveries", "Attempts to deliver alerts by what became of them", ["outcome"]

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from tracker.asset_class import AssetClass
+from tracker.goodness import Fit
 from tracker.inspection import Inspection, Judged
 from tracker.reliability import Model
-from tracker.usage import Totals
 from tracker.work import Kin, Order
 
 
@@ -63,14 +63,14 @@ class Decision(NamedTuple):
 
 class Fitted(NamedTuple):
     """A class's model, number so much, made at a time (epoch ms); which `rates` it counts, and
-    how far it is off what was seen."""
+    beside it what was seen."""
 
     class_: str
     number: int
     made: int
     model: Model
     rates: tuple[str, ...]
-    off_by: float | None
+    fit: Fit
 
 
 class Spent(NamedTuple):
@@ -84,6 +84,18 @@ class Spent(NamedTuple):
     trips: float
     p_fail: float | None
     remaining: float | None
+
+
+class Use(NamedTuple):
+    """How an asset was used: its attributes, its totals (JSON; None: nothing was counted), and how
+    much of its life it had spent when a sweep last looked, by what."""
+
+    asset: str
+    attributes: str
+    total: str | None
+    spent: float | None
+    because: str | None
+    trips: float | None
 
 
 class LifeFilter(NamedTuple):
@@ -134,11 +146,8 @@ class LifeReader(Protocol):
     def spent(self, wanted: LifeFilter, after: tuple[float, str] | None, limit: int) -> list[Spent]:
         """Assets by how much of their life they have spent, the most first."""
 
-    def every_use(self) -> Iterator[tuple[str, str, Mapping[str, object], Totals]]:
-        """Every asset that belongs to a known class: its id, class, attributes and totals."""
-
-    def every_spent(self) -> Iterator[Spent]:
-        """What a sweep has last found, of all."""
+    def every_use(self, class_: str) -> Iterator[Use]:
+        """How every asset of a class was used."""
 
 
 class LifeWriter(LifeReader, Protocol):
@@ -164,3 +173,6 @@ class LifeWriter(LifeReader, Protocol):
 
     def save_spent(self, spent: Sequence[Spent], gone: Iterable[str]) -> None:
         """Store what a sweep has found; of assets that are `gone` nothing is kept."""
+
+    def forget_spent(self, classes: Iterable[str]) -> None:
+        """Nothing is kept of assets of other classes than these."""

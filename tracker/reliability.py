@@ -23,18 +23,23 @@ from warnings import catch_warnings, simplefilter
 ENOUGH = 30  # failures of a class, to speak for themselves
 PRIOR_ROWS = 30  # along the maker's curve
 LEAST_CYCLES = 0.5  # of what failed in its first cycle
+LEAST_ALIVE = 1e-3  # that an asset was seen before it failed
 RIDGES = (0.0, 0.01, 0.1)  # the least that converges: few failures cannot tell many rates apart
 
 
 class Life(NamedTuple):
     """The cycles that an asset has done, whether it failed at the last of them (else it lives, or
-    was retired sound), and its covariates: rates per cycle."""
+    was retired sound), and its covariates: rates per cycle. It is known from `entry` on: after a
+    repair it is as worn as after so many cycles, and what failed before that is not among those
+    seen (delayed entry). It stands for `weight` alike."""
 
     asset: str
     class_: str
     cycles: float
     failed: bool
     rates: tuple[float, ...] = ()
+    entry: float = 0.0
+    weight: float = 1.0
 
 
 class Prior(NamedTuple):
@@ -103,7 +108,7 @@ def fit(lives: Sequence[Life], priors: Mapping[str, Prior] | None = None) -> dic
     """
     by_class = defaultdict[str, list[Life]](list)
     for life in lives:
-        if life.failed or life.cycles > 0:  # who has done nothing and lives tells nothing
+        if life.failed or life.cycles > life.entry:  # who has done nothing tells nothing
             by_class[life.class_].append(life)
     models = {}
     for class_, own in by_class.items():
@@ -114,7 +119,7 @@ def fit(lives: Sequence[Life], priors: Mapping[str, Prior] | None = None) -> dic
         borrowed = _along(prior, own) if prior is not None else others
         lent = sum(life.failed for life in borrowed)
         weight = missing / lent if lent and missing else 0.0
-        weighed = [(life, 1.0) for life in own]
+        weighed = [(life, life.weight) for life in own]
         if weight:
             weighed += [(life, weight) for life in borrowed]
         if failures or weight:
@@ -150,18 +155,26 @@ def _fitted(weighed: Sequence[tuple[Life, float]]) -> Model:
             "cycles": [max(life.cycles, LEAST_CYCLES) for life, _ in weighed],
             "failed": [life.failed for life, _ in weighed],
             "weight": [weight for _, weight in weighed],
+            "entry": [_entry(life) for life, _ in weighed],
         }
         | {f"x{n}": columns[n] for n in telling}
     )
+    entry = "entry" if any(life.entry for life, _ in weighed) else None
+    if entry is None:
+        table = table.drop(columns="entry")
     with catch_warnings():
         simplefilter("ignore", StatisticalWarning)  # weights bias variances, which we do not use
         for ridge in RIDGES:
             fitter = WeibullAFTFitter(penalizer=ridge)
             try:
-                fitter.fit(table, "cycles", "failed", weights_col="weight")
+                fitter.fit(table, "cycles", "failed", weights_col="weight", entry_col=entry)
             except ConvergenceError:
                 continue
             break
     scale = fitter.params_["lambda_"]
     coefficients = tuple(float(scale.get(f"x{n}", 0.0)) for n in range(len(columns)))
     return Model(float(scale["Intercept"]), coefficients, exp(fitter.params_["rho_"]["Intercept"]))
+
+
+def _entry(life: Life) -> float:
+    return max(min(life.entry, max(life.cycles, LEAST_CYCLES) - LEAST_ALIVE), 0.0)

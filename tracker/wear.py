@@ -61,14 +61,20 @@ def worn(total: Totals, stress: Stress) -> Worn:
     (3, 0.0, 0.0, 2, 1.0)
     """
     hard = [one for one in bins(total, "shock") if one.low >= stress.shock_from]
+    return unfelt(total)._replace(
+        knocks=sum(one.times for one in hard),
+        shock_dose=sum(one.sum - one.times * stress.shock_from for one in hard),
+        degree_hours=degree_hours(total, stress.temperature),
+    )
+
+
+def unfelt(total: Totals) -> Worn:
+    """The same but for what sensors felt, which takes longer to add up."""
     return Worn(
-        total.get(TRIPS, 0),
-        sum(total.get(f"{STAGE}{stage}", 0) for stage in IN_USE) / HOUR_MS,
-        total.get(METRES, 0) / 1_000,
-        sum(one.times for one in hard),
-        sum(one.sum - one.times * stress.shock_from for one in hard),
-        degree_hours(total, stress.temperature),
-        total.get(f"{ENTERED}repair", 0),
+        trips=total.get(TRIPS, 0),
+        hours=sum(total.get(f"{STAGE}{stage}", 0) for stage in IN_USE) / HOUR_MS,
+        kilometres=total.get(METRES, 0) / 1_000,
+        repairs=total.get(f"{ENTERED}repair", 0),
     )
 
 

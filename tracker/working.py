@@ -87,9 +87,10 @@ def close_order(
     tx.put_order(after)
     if result != "cancelled":
         _move_parts(tx, after, at, act)
-        if outcome is not None:
-            fact = Fact(after.asset, "work_done", outcome, f"order:{id}:done")
-            tell(tx, fact, at, act, policy)
+        tell(tx, Fact(after.asset, "work_done", after.kind, f"order:{id}:done"), at, act, policy)
+        if outcome is not None:  # after the work: facts of one moment come in any order
+            fact = Fact(after.asset, "inspected", outcome, f"order:{id}:outcome")
+            tell(tx, fact, at + 1, act, policy)
     audited(tx, act, "close", "work order", id, order_fields(before), order_fields(after))
     tx.set_timers({after.asset: act.now})
     return after

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import orjson
 from sqlalchemy import Row, Table, and_, delete, func, insert, or_, select
 
 from tracker.asset_class import AssetClass
+from tracker.goodness import Fit, Point
 from tracker.inspection import Inspection, Judged
-from tracker.life_ports import Decision, Fitted, Inspected, Known, LifeFilter, Spent
+from tracker.life_ports import Decision, Fitted, Inspected, Known, LifeFilter, Spent, Use
 from tracker.reliability import Model
 from tracker.stores import rows, schema, sql
-from tracker.usage import Totals
 from tracker.work import Done, Kin, Order
 
 _T = TypeVar("_T")
@@ -97,21 +97,16 @@ class LifeReads(sql.Speaks):
         query = query.order_by(_lives.c.spent.desc(), _lives.c.asset.desc()).limit(limit)
         return [Spent._make(row) for row in self._db.execute(query)]
 
-    def every_use(self) -> Iterator[tuple[str, str, Mapping[str, object], Totals]]:
+    def every_use(self, class_: str) -> Iterator[Use]:
         assets, usages = schema.assets, schema.usages
         query = (
-            select(assets.c.id, assets.c["class"], assets.c.attributes, usages.c.total)
-            .join(_classes, _classes.c.id == assets.c["class"])
+            select(assets.c.id, assets.c.attributes, usages.c.total, *_lives.c[2:5])
             .outerjoin(usages, usages.c.asset == assets.c.id)
+            .outerjoin(_lives, _lives.c.asset == assets.c.id)
+            .where(assets.c["class"] == class_)
         )
-        found = self._db.execution_options(stream_results=True, yield_per=10_000).execute(query)
-        for id, class_, attributes, total in found:
-            said = orjson.loads(attributes) if attributes != "{}" else {}
-            yield id, class_, said, orjson.loads(total) if total else {}
-
-    def every_spent(self) -> Iterator[Spent]:
-        found = self._db.execution_options(stream_results=True, yield_per=10_000)
-        yield from map(Spent._make, found.execute(select(_lives)))
+        options = {"stream_results": True, "yield_per": 10_000}
+        yield from map(Use._make, self._db.execute(query, execution_options=options))
 
     def _of(self, table: Table, order: str, assets: Iterable[str]) -> Iterator[Row[Any]]:
         for some in sql.chunks([*assets]):
@@ -169,14 +164,18 @@ class LifeWrites(LifeReads):
         self._db.execute(insert(table).values(values))
 
     def add_model(self, fitted: Fitted) -> None:
-        class_, number, made, model, rates, off_by = fitted
-        body = rows.json({"model": [*model], "rates": [*rates], "off_by": off_by})
+        class_, number, made, model, rates, fit = fitted
+        curve = [[*point] for point in fit.curve]
+        body = rows.json({"model": [*model], "rates": [*rates], "fit": [fit.largest_gap, curve]})
         self._db.execute(insert(_models).values((class_, number, made, body)))
 
     def save_spent(self, spent: Sequence[Spent], gone: Iterable[str]) -> None:
         for some in sql.chunks([*gone]):
             self._db.execute(delete(_lives).where(_lives.c.asset.in_(some)))
         self._many(self._sql.save_spent, [tuple(one) for one in spent])
+
+    def forget_spent(self, classes: Iterable[str]) -> None:
+        self._db.execute(delete(_lives).where(_lives.c["class"].not_in([*classes])))
 
 
 def _by_asset(found: Iterable[_T]) -> dict[str, list[_T]]:
@@ -220,4 +219,6 @@ def _fitted(row: Row[Any]) -> Fitted:
     body = orjson.loads(row.body)
     b0, coefficients, *rest = body["model"]
     model = Model(b0, tuple(coefficients), *rest)
-    return Fitted(row[0], row.number, row.made, model, tuple(body["rates"]), body["off_by"])
+    gap, curve = body["fit"]
+    fit = Fit([Point._make(point) for point in curve], gap)
+    return Fitted(row[0], row.number, row.made, model, tuple(body["rates"]), fit)

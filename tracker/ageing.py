@@ -1,0 +1,68 @@
+"""Use cases: models of when assets fail are made anew, and how much of their lives all assets have
+spent is looked at."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import orjson
+
+from tracker.learning import Story, learned, lives, thinned
+from tracker.life import renewals
+from tracker.life_ports import Fitted, Inspected, Known
+from tracker.living import models_of
+from tracker.ports import Reader
+from tracker.reliability import Life
+from tracker.spending import Swept, sweep
+from tracker.wear import Worn, worn
+from tracker.work import Order
+
+
+def learn(reader: Reader, now: int) -> list[Fitted]:
+    """The models that inspections and work have taught since the last ones were made."""
+    book = reader.class_book()
+    before = {one.class_: one for one in reader.models()}
+    found = defaultdict[str, list[Inspected]](list)
+    for one in reader.every_inspection():
+        found[one.asset].append(one)
+    if not any(one.judged.failed for some in found.values() for one in some):
+        return []
+    done = _orders(reader)
+    rows = [row for known in book.values() for row in _lives(reader, known, found, done)]
+    return learned({id: known.class_ for id, known in book.items()}, rows, before, now)
+
+
+def _lives(
+    reader: Reader,
+    known: Known,
+    found: Mapping[str, Sequence[Inspected]],
+    done: Mapping[str, Sequence[Order]],
+) -> list[Life]:
+    """The rows of a class: of all assets with a story, and some of the others."""
+    told, others = list[Story](), list[Story]()
+    for use in reader.every_use(known.class_.id):
+        total = orjson.loads(use.total) if use.total else {}
+        borne = worn(total, known.class_.stress) if total else Worn()
+        story = Story(use.asset, found.get(use.asset, ()), done.get(use.asset, ()), borne)
+        (told if story.inspections or story.orders else others).append(story)
+    some, weight = thinned(others)
+    return [*lives(known.class_, told), *lives(known.class_, some, weight)]
+
+
+def age(reader: Reader, now: int) -> list[Swept]:
+    """What has changed of how much of their lives assets have spent, class by class."""
+    book, done = reader.class_book(), _orders(reader)
+    models = models_of(book, reader.models())
+    swept = []
+    for id, known in book.items():
+        renewed = {asset: renewals(orders, known.class_) for asset, orders in done.items()}
+        swept.append(sweep(known.class_, models.get(id), reader.every_use(id), renewed, now))
+    return swept
+
+
+def _orders(reader: Reader) -> dict[str, list[Order]]:
+    done = defaultdict[str, list[Order]](list)
+    for order in reader.every_order():
+        done[order.asset].append(order)
+    return done
