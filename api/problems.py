@@ -21,6 +21,8 @@ from api.cursors import BadCursor
 from api.limits import TooLarge, TooMany
 from tracker.alert_book import AlertIsOver, AlreadyPast, UnknownAlert
 from tracker.arrange import BadPlace
+from tracker.caring import NoRoute
+from tracker.class_book import UnknownClass
 from tracker.delivery_ports import ChannelRefused, NoChannels
 from tracker.enlist import NoChannel, NotParked, UnknownDelivery, UnknownRecipient
 from tracker.facts import FactConflict
@@ -37,6 +39,7 @@ from tracker.queries import (
     UnknownPlace,
 )
 from tracker.registry import BeforeEdge, Conflict, Outdated, Unregistered
+from tracker.working import UnknownOrder
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
@@ -171,6 +174,9 @@ SORTS: Mapping[type[Exception], Sort] = {
     ),
     TooMany: Sort(429, "too-many-requests", "Too many requests", {"Retry-After": "1"}),
     ItemsRefused: Sort(409, "items-refused", "Some items are refused, so none is taken"),
+    UnknownClass: Sort(404, "unknown-class", "Unknown class"),
+    UnknownOrder: Sort(404, "unknown-work-order", "Unknown work order"),
+    NoRoute: Sort(422, "no-route", "That route cannot be taken"),
     UnknownRecipient: Sort(404, "unknown-recipient", "Unknown recipient"),
     UnknownDelivery: Sort(404, "unknown-delivery", "Unknown delivery"),
     NotParked: Sort(409, "not-parked", "The delivery is not given up"),

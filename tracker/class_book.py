@@ -36,9 +36,11 @@ def put_class(tx: Writer, class_: AssetClass, act: Act, expected: int | None = N
     return known
 
 
-def drop_class(tx: Writer, id: str, act: Act) -> None:
-    """Know nothing of a class any more. Raises UnknownClass."""
+def drop_class(tx: Writer, id: str, act: Act, expected: int | None = None) -> None:
+    """Know nothing of a class any more. Raises UnknownClass and Outdated."""
     before = class_of(tx, id)
+    if expected is not None and expected != before.version:
+        raise Outdated(f"class {id}", before.version)
     tx.drop_class(id)
     audited(tx, act, "delete", "class", id, class_fields(before.class_), None)
 

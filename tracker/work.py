@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from tracker.asset_class import Kilograms, Money
 from tracker.inspection import Note
@@ -75,6 +75,10 @@ class Lot(Value):
 
 class Done(Value):
     """What an order holds besides its head; all of it may be changed until it is closed."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"put": [{"name": "motor", "cost": 45}], "minutes": 50}]}
+    )
 
     put: Annotated[list[Put], Field(max_length=PARTS_AT_MOST)] = Field(
         default=[], description="The parts that were put in."

@@ -23,6 +23,8 @@ from tracker.alerts import Alert
 from tracker.alerts import Event as AlertEvent
 from tracker.alerts import State as AlertState
 from tracker.audit import PROGRAM, Act
+from tracker.class_book import put_class
+from tracker.class_files import shipped_class
 from tracker.clocks import SystemClock
 from tracker.lease_book import save_lease, save_partner
 from tracker.lease_terms import Lease
@@ -32,7 +34,10 @@ from tracker.notices import Delivery, Notice, State
 from tracker.places import Standing
 from tracker.recipients import Recipient
 from tracker.registry import save_asset
+from tracker.stamps import StampPolicy
 from tracker.stores.sqlite import SqliteStore
+from tracker.work import Done, Order
+from tracker.working import open_order
 
 NOON = 1_767_614_400_000
 ENDLESS = "/v1/stream"  # test_stream.py asks it
@@ -78,6 +83,11 @@ def fill(world: Any) -> None:
             save_partner(tx, Partner(partner, sites=("cust-1",)), PROGRAM)
         save_lease(tx, Lease.model_validate(LEASE), Act("me", NOON, NOON))
         tx.add_key(ApiKey("key_3f2a9c0d1e4b", "old", b"digest", ("read",), 0))
+        save_asset(tx, Asset("drill-7", "power_tool", attributes={"made": "2024-01-01"}))
+        for name in ("pallet", "power_tool"):
+            put_class(tx, shipped_class(name), Act("me", NOON, NOON))
+        begun = Order("wo-118", "drill-7", "repair", NOON, "me", Done())
+        open_order(tx, begun, Act("me", NOON, NOON), StampPolicy())
     with world.store.writing() as tx:
         times = (NOON, NOON, NOON, NOON)
         alert = Alert("pallet-1", "L1", "1", "overdue", 1, AlertState.OPEN, "serious", 1, *times)

@@ -1,0 +1,109 @@
+"""`retour life`, `retour end-of-life`: how far assets are from their ends."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from commands.asking import about, opened
+from commands.disposition import sentences
+from commands.show import AsJson, UserError, out, show, show_rows
+from tracker.disposition import Valued, choose
+from tracker.end_of_life import p_fail, remaining, triggers, words
+from tracker.life import Life
+from tracker.life_ports import LifeFilter, Spent
+from tracker.living import life_of
+from tracker.queries import known_asset
+from tracker.sensitivity import turns
+
+HORIZON = 5.0  # trips
+
+
+def life(
+    asset: Annotated[str, typer.Argument(help="The asset's id.", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Say how far an asset is from the end of its life, and what its routes are worth.
+
+    Example: retour life drill-7
+    """
+    with about(asset) as (reader, now):
+        known = known_asset(reader, asset)
+        found = life_of(reader, asset, now)
+    if found is None:
+        raise UserError(
+            f"nothing is known of the class {known.class_}: `retour class use` puts it in"
+        )
+    choice = choose(found.class_, found.condition(), found.model)
+    would = turns(found.class_, found.condition(), found.model)
+    told = _told(found)
+    if as_json:
+        routes = [one._asdict() for one in choice.routes]
+        show(told | {"recommended": choice.recommended, "routes": routes}, as_json=True)
+        return
+    show({name: value for name, value in told.items() if name != "found"}, as_json=False)
+    for one in triggers(found):
+        out.print(words(one), highlight=False, soft_wrap=True)
+    show([_route(one) for one in choice.routes], as_json=False)
+    for sentence in sentences(choice, found.class_.currency, would):
+        out.print(sentence, highlight=False, soft_wrap=True)
+
+
+def _told(found: Life) -> dict[str, Any]:
+    chance, left = p_fail(found, HORIZON), remaining(found, 0.5)
+    condition = found.condition()
+    return {
+        "asset": found.asset.id,
+        "class": found.class_.id,
+        "trips": found.worn.trips,
+        "worn_trips": round(condition.worn or 0.0, 1),
+        "hours_in_use": round(found.worn.hours, 1),
+        "kilometres": round(found.worn.kilometres, 1),
+        "age_days": None if found.age_days is None else round(found.age_days),
+        "grade": condition.grade,
+        "failed": condition.failed,
+        f"fails_within_{HORIZON:g}": None if chance is None else round(chance, 4),
+        "trips_left": None if left is None else round(left, 1),
+        "found": [{"kind": one.kind, "by": one.what, **one.figures} for one in triggers(found)],
+    }
+
+
+def _route(one: Valued) -> dict[str, Any]:
+    return {
+        "route": one.route,
+        "value": None if one.value is None else f"{one.value:.2f}",
+        "but": one.excluded or ("costs more than half of what it brings" if one.dear else None),
+    }
+
+
+def end_of_life(
+    class_: Annotated[str | None, typer.Option("--class", help="Only of this class.")] = None,
+    because: Annotated[str | None, typer.Option(help="Only where this is what ends it.")] = None,
+    at_least: Annotated[
+        float | None, typer.Option(help="Only of those that have spent so much.", min=0)
+    ] = None,
+    limit: Annotated[int, typer.Option(help="How many at most.", min=1)] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List assets by how much of their lives they have spent, as a worker has last found.
+
+    Example: retour end-of-life --class keg --at-least 0.8
+    """
+    store, _ = opened()
+    with store.reading() as reader:
+        found = reader.spent(LifeFilter(class_, because, at_least), None, limit)
+    show_rows([one._asdict() for one in found], _words, as_json, "no asset: is its class put in?")
+
+
+def _words(row: Any) -> dict[str, Any]:
+    one = Spent(**row)
+    return {
+        "asset": one.asset,
+        "class": one.class_,
+        "spent": f"{one.spent:.0%}",
+        "by": one.because.replace("_", " "),
+        "trips": f"{one.trips:g}",
+        "fails next": None if one.p_fail is None else f"{one.p_fail:.1%}",
+        "trips left": None if one.remaining is None else f"{one.remaining:.0f}",
+    }
