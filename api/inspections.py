@@ -32,6 +32,7 @@ _INSPECTION: JsonDict = {
     "checked": [{"item": "insulation", "value": False}],
     "outcome": "repair",
 }
+_DECISION: JsonDict = {"route": "repair", "after": 0, "reason": "the customer wants this very one"}
 RecordId = Annotated[
     worldvalues.AssetId,
     Path(description="Its id, which whoever tells it gives.", examples=["insp-4711"]),
@@ -78,9 +79,7 @@ class Inspections(BaseModel):
 class DecisionBody(BaseModel):
     """What shall become of an asset."""
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"route": "repair", "after": 0}]}
-    )
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_DECISION]})
 
     route: Word = Field(description="The route, of its class.", examples=["repair"])
     after: int = Field(
