@@ -141,7 +141,8 @@ def decide(
     )
     tx.add_decision(made)
     stage = STAGES.get(wanted.kind, wanted.kind)
-    tell(tx, Fact(asset, "inspected", stage, f"decision:{id}"), act.now, act, policy)
+    fact = Fact(asset, "inspected", stage, f"decision:{id}")
+    tell_if_known(tx, fact, act.now, act, policy)
     told = {"asset": asset, "route": route, "recommended": choice.recommended, "reason": reason}
     audited(tx, act, "decide", "decision", id, None, told)
     tx.set_timers({asset: act.now})
@@ -156,7 +157,14 @@ def _route(life: Life, id: str) -> Route:
 
 
 def tell(tx: Writer, fact: Fact, at: int, act: Act, policy: StampPolicy) -> None:
-    """Tell the stage filter what a person knows, where its process has that stage."""
+    """Tell the stage filter what a person knows. Raises BadFacts where the asset's process has no
+    such stage."""
+    state(tx, [(fact._replace(by=act.by[:128]), at)], policy, act.now)
+
+
+def tell_if_known(tx: Writer, fact: Fact, at: int, act: Act, policy: StampPolicy) -> None:
+    """The same, where its process has that stage: what follows from a kind of work or route need
+    not be a stage of every process."""
     setting = tx.settings([fact.asset])[fact.asset]
     if fact.stage in setting.evidence.chain.stages:
-        state(tx, [(fact._replace(by=act.by[:128]), at)], policy, act.now)
+        tell(tx, fact, at, act, policy)

@@ -68,7 +68,9 @@ class Plan(Value):
     """A service that comes again: whichever of its intervals is over first."""
 
     id: Word = Field(description="Its name.", examples=["calibration"])
-    text: Name = Field(default="", description="What is done.", examples=["Calibrate the flow"])
+    text: Annotated[str, Field(max_length=128)] = Field(
+        default="", description="What is done.", examples=["Calibrate the flow"]
+    )
     every_days: Amount | None = Field(default=None, description="Days.", examples=[365])
     every_hours: Amount | None = Field(default=None, description="Hours in use.", examples=[500])
     every_cycles: Amount | None = Field(default=None, description="Trips.", examples=[10])

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tracker.audit import Act, audited
-from tracker.caring import tell
+from tracker.caring import tell, tell_if_known
 from tracker.living import life_of
 from tracker.model import Asset, Fact
 from tracker.ports import Reader, Writer
@@ -38,7 +38,7 @@ def open_order(tx: Writer, order: Order, act: Act, policy: StampPolicy) -> tuple
     check_done(order.asset, order.done)
     tx.put_order(order)
     fact = Fact(order.asset, "work_started", order.kind, f"order:{order.id}:started")
-    tell(tx, fact, order.opened, act, policy)
+    tell_if_known(tx, fact, order.opened, act, policy)
     audited(tx, act, "open", "work order", order.id, None, order_fields(order))
     return order, True
 
@@ -87,7 +87,8 @@ def close_order(
     tx.put_order(after)
     if result != "cancelled":
         _move_parts(tx, after, at, act)
-        tell(tx, Fact(after.asset, "work_done", after.kind, f"order:{id}:done"), at, act, policy)
+        ended = Fact(after.asset, "work_done", after.kind, f"order:{id}:done")
+        tell_if_known(tx, ended, at, act, policy)
         if outcome is not None:  # after the work: facts of one moment come in any order
             fact = Fact(after.asset, "inspected", outcome, f"order:{id}:outcome")
             tell(tx, fact, at + 1, act, policy)
