@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from commands.asking import AssetId, Since, Until, about, period
+from commands.fleet_report import report_fleet
 from commands.page import PAGE, STYLE
 from commands.picture import draw, text_of
 from commands.show import UserError, count, lasting, legible, out, plain
@@ -33,6 +34,9 @@ group = typer.Typer(no_args_is_help=True, help="Answers to keep.")
 @group.callback()
 def _group() -> None:
     """Answers to keep."""
+
+
+group.command("fleet")(report_fleet)
 
 
 @group.command("track")
