@@ -43,6 +43,7 @@ INDEX = {
     "deliveries": Entry(CHECK, "recipients:deliveries", "List what was told of alerts, to whom."),
     "quarantine": Entry(CHECK, "troubles:quarantine", "List unknown devices, and what is held."),
     "evaluate": Entry(CHECK, "evaluate:evaluate", "Judge what is told of stages by the truth."),
+    "usage": Entry(CHECK, "lives:usage", "What assets have been through."),
     "life": Entry(CHECK, "lives:life", "How far an asset is from its end, and what it is worth."),
     "end-of-life": Entry(CHECK, "lives:end_of_life", "Which assets have served their time."),
     "reliability": Entry(CHECK, "reliability:group", "When assets fail, from a table of lives."),

@@ -1,4 +1,4 @@
-"""`retour life`, `retour end-of-life`: how far assets are from their ends."""
+"""`retour usage`, `life`, `end-of-life`: what assets went through, how far they are from ends."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tracker.life_ports import LifeFilter, Spent
 from tracker.living import life_of
 from tracker.queries import known_asset
 from tracker.sensitivity import turns
+from tracker.used import used
 
 HORIZON = 5.0  # trips
 
@@ -74,6 +75,53 @@ def _route(one: Valued) -> dict[str, Any]:
         "route": one.route,
         "value": None if one.value is None else f"{one.value:.2f}",
         "but": one.excluded or ("costs more than half of what it brings" if one.dear else None),
+    }
+
+
+def usage(
+    assets: Annotated[list[str], typer.Argument(help="Ids of assets.", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Say what assets have been through: trips, hours, kilometres, knocks, heat.
+
+    Example: retour usage pallet-1
+    """
+    rows = [_used(asset) for asset in assets]
+    if as_json:
+        show(rows[0] if len(rows) == 1 else rows, as_json=True)
+    else:
+        show([_used_words(row) for row in rows], as_json=False)
+
+
+def _used(asset: str) -> dict[str, Any]:
+    with about(asset) as (reader, now):
+        known, belief = known_asset(reader, asset), reader.belief(asset)
+        told = reader.presents([asset]).get(asset)
+        book = reader.class_book()
+    stress = book[known.class_].class_.stress if known.class_ in book else None
+    at = now - (told.behind if told is not None else 0)
+    found = used(belief, told, stress, at)
+    felt = {
+        name: [{"from": one.from_, "times": one.times, "hours": one.hours} for one in some]
+        for name, some in found.felt.items()
+    }
+    harm = None if found.harm is None else found.harm._asdict()
+    return {"asset": asset, **found._asdict(), "felt": felt, "harm": harm}
+
+
+def _used_words(row: dict[str, Any]) -> dict[str, Any]:
+    hours = {name: f"{row[name]:,.1f}" for name in ("in_use", "in_transit", "idle", "in_work")}
+    knocks = sum(one["times"] for one in row["felt"].get("shock", ()))
+    heat = [one["from"] for one in row["felt"].get("temperature", ()) if one["hours"]]
+    return {
+        "asset": row["asset"],
+        "trips": row["trips"],
+        **{f"{name.replace('_', ' ')} (h)": value for name, value in hours.items()},
+        "km": f"{row['kilometres']:,.0f}",
+        "knocks": knocks,
+        "degrees": f"{min(heat):g} to {max(heat) + 1:g}" if heat else None,
+        "repairs": row["repairs"],
+        "doors": row["doors"],
     }
 
 

@@ -17,6 +17,7 @@ from commands.picture import draw, text_of
 from commands.show import UserError, count, lasting, legible, out, plain
 from commands.stage_picture import draw as draw_stages
 from commands.track import every_place
+from commands.usage_picture import report_usage
 from commands.visits import visit_words, visits_of
 from tracker.fold import Place
 from tracker.model import Asset
@@ -37,6 +38,7 @@ def _group() -> None:
 
 
 group.command("fleet")(report_fleet)
+group.command("usage")(report_usage)
 
 
 @group.command("track")

@@ -14,7 +14,8 @@ from tracker.ports import Reader
 from tracker.present import Present
 from tracker.process import LOST
 from tracker.reliability import Model
-from tracker.wear import RATES, Worn, used_until, worn
+from tracker.used import total_at
+from tracker.wear import RATES, Worn, worn
 
 
 def lives_of(
@@ -78,12 +79,7 @@ def models_of(book: Mapping[str, Known], fitted: Iterable[Fitted]) -> dict[str, 
 def _worn(known: Known, belief: Belief | None, told: Present | None, now: int) -> Worn:
     if belief is None:
         return Worn()
-    stage, at = None, now
-    if belief.standing is not None:
-        stage = belief.standing.told.stage
-    if told is not None and told.told.stage != told.path.stage:
-        at = min(now, told.told.since)  # time alone has told something else since
-    return worn(used_until(belief.usage, stage, at), known.class_.stress)
+    return worn(total_at(belief, told, now), known.class_.stress)
 
 
 def _due(lines: Iterable[Line], now: int) -> int | None:

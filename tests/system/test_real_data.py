@@ -5,6 +5,7 @@ They run where the recordings are: in the folder that RETOUR_DATA names, else in
 beside the repository.
 """
 
+import csv
 import os
 import random
 from bisect import bisect
@@ -33,7 +34,10 @@ from tracker.stamps import StampPolicy
 from tracker.stores.sqlite import SqliteStore
 from tracker.times import epoch_ms
 from tracker.tracks import simplified, track
+from tracker.upkeep import Band
+from tracker.usage import bins
 from tracker.verify import verify
+from tracker.wear import degree_hours
 from tracker.world import read_world
 
 ROOT = Path(__file__).parents[2]
@@ -129,6 +133,66 @@ def played(tmp_path_factory):
     yield make
     for one in made:
         one.store.close()
+
+
+# -- Schenker: what containers have been through ------------------------------------------------
+
+
+def direct(path):
+    """The same worked out from the file alone: knocks from half a g on, their sum, degree hours
+    above 30 and below 2 degrees (a value holds until the next one, for 12 hours at most), and how
+    often a door was opened."""
+    rows = defaultdict(list)
+    with (path / "161209_Schenker_Sensordaten.csv").open(encoding="utf-8-sig", newline="") as file:
+        table = csv.reader(file)
+        head, _units = next(table), next(table)
+        for row in table:
+            rows[row[1]].append(dict(zip(head, row, strict=True)))
+    return {f"schenker-{name}": _through(some) for name, some in rows.items()}
+
+
+def _through(rows):
+    def number(row, column):
+        return None if row[column] in ("NA", "") else float(row[column])
+
+    def at(row):
+        return epoch_ms(f"{row['Date']}T{row['Time_UTC']}Z") / 3_600_000
+
+    rows = sorted(rows, key=at)
+    knocks = [g for row in rows if (g := number(row, "GForce")) is not None and g >= 0.5]
+    heat = [(at(row), t) for row in rows if (t := number(row, "Temperature")) is not None]
+    above = sum(min(b - a, 12) * max(t - 30, 0) for (a, t), (b, _) in pairwise(heat))
+    below = sum(min(b - a, 12) * max(2 - t, 0) for (a, t), (b, _) in pairwise(heat))
+    doors = [d != 0 for row in rows if (d := number(row, "Door")) is not None]
+    opened = sum(now and not before for before, now in pairwise([False, *doors]))
+    tilted = sum(1 for row in rows if (number(row, "Tilt") or 0) >= 1)
+    return len(knocks), sum(knocks), above, below, opened, tilted
+
+
+def test_what_containers_have_been_through_is_what_their_file_says(played):
+    recording = read_schenker(
+        recording_in("schenker_containers") / "161209_Schenker_Sensordaten.csv"
+    )
+    database = played(recording.messages)
+    shuffled = [*recording.messages]
+    random.Random(8).shuffle(shuffled)
+    database.play(shuffled, 500)
+    database.catch_up()
+    with database.store.reading() as reader:
+        totals = {belief.asset: belief.usage.total for belief in reader.every_belief()}
+    expected = direct(folder)
+    assert totals.keys() == expected.keys()
+    for asset, total in totals.items():
+        shocks, tilts = bins(total, "shock"), bins(total, "tilt")
+        found = (
+            sum(one.times for one in shocks),
+            sum(one.sum for one in shocks),
+            degree_hours(total, Band(at_most=30)),
+            degree_hours(total, Band(at_least=2)),
+            total.get("door", 0),
+            sum(one.times for one in tilts),
+        )
+        assert found == pytest.approx(expected[asset]), asset
 
 
 # -- CapMetro: visits, in whatever order it comes ----------------------------------------------
