@@ -52,7 +52,8 @@ def trim(
         raise BadEdge(f"the log begins at {iso(before)}: what was before {iso(edge)} is gone")
     if edge == before:
         return Trimmed(edge, 0, 0)
-    assets = tx.bound_assets()
+    # Facts are stated of assets that nothing was ever bound to, too.
+    assets = sorted({*tx.bound_assets(), *tx.believed()})
     for asset in tx.stale(assets):
         refresh(tx, asset, act.now)
     based = 0

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from tracker.arrange import arrange
 from tracker.audit import Act
+from tracker.facts import state as state_facts
 from tracker.fold import encode
 from tracker.log_ports import SPAN_MS, LogSpan
-from tracker.model import Device
+from tracker.model import Asset, Device, Fact
 from tracker.places import Circle, Site
-from tracker.registry import register_device
+from tracker.registry import register_asset, register_device
 from tracker.stores.postgresql import PostgresqlStore
 from tracker.trim import BadEdge, Trimmed, retain, trim
 from tracker.verify import verify
@@ -134,6 +135,23 @@ def test_what_is_stale_is_folded_before_its_log_goes(driven):
     with driven.store.reading() as tx:
         assert (tx.visits("A1"), tx.stale_count()) == ([], 0)
     assert audited(driven).sound
+
+
+def test_facts_of_an_asset_that_nothing_is_bound_to_stay_in_its_belief(new_database, make):
+    with closing(new_database().store) as store:
+        with store.writing() as tx:
+            register_asset(tx, Asset("A1"))
+            stated = [("f-1", "dispatched", 50), ("f-2", "received", 10)]
+            facts = [(Fact("A1", kind, None, id), NOW - m * MINUTE) for id, kind, m in stated]
+            state_facts(tx, facts, make.POLICY, NOW)
+            assert trim(tx, NOW - 30 * MINUTE, ACT) == Trimmed(NOW - 30 * MINUTE, 1, 1)
+            late = Fact("A1", "received", None, "f-3"), NOW - 20 * MINUTE
+            state_facts(tx, [late], make.POLICY, NOW)
+        with store.reading() as tx:
+            assert verify(tx).differences == []
+            known = tx.belief("A1")
+            assert known is not None
+            assert known.observations == 3
 
 
 minutes = st.integers(-1, 101)
