@@ -214,6 +214,7 @@ def _touched(tx: Writer, rows: Sequence[Observation]) -> dict[str, list[Observat
 
 def refresh(tx: Writer, asset: str, recorded: int) -> None:
     """Bring a stale belief up to date: fold it again from where a change touched it."""
+    tx.beliefs([asset])  # locked first: who has it may leave it stale from an earlier time on
     at = tx.stale([asset]).get(asset)
     if at is not None:
         _replace(tx, asset, Moment(at, ""), recorded)

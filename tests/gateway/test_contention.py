@@ -14,6 +14,7 @@ from gateway.ingest import CONTENDED_TRIES, Ingest
 from tests.gateway.test_ingest import NOW, POLICY, TOPIC, delivery
 from tracker.model import Asset, Device
 from tracker.ports import StoreUnavailable
+from tracker.queries import fresh
 from tracker.registry import bind_device, register_asset, register_device
 from tracker.stores import postgresql
 from tracker.stores.postgresql import PostgresqlStore
@@ -66,11 +67,11 @@ def ingest(store, tried):
     return Ingest(store, POLICY, dict.fromkeys(DECODERS, decode))
 
 
-def batch():
-    """A fix of each tracker."""
-    fix = [{"at": NOW, "fix": {"lat": 50.0, "lon": 4.0, "acc": 8.0}}]
+def batch(seq=0, ats=(NOW,)):
+    """Fixes of each tracker."""
+    fixes = [{"at": at, "fix": {"lat": 50.0, "lon": 4.0, "acc": 8.0}} for at in ats]
     topics = (TOPIC.replace("trk-1", f"trk-{n}") for n in range(1, 10))
-    return [delivery(0, topic=topic, events=fix) for topic in topics]
+    return [delivery(seq, topic=topic, events=fixes) for topic in topics]
 
 
 def wait_until(condition):
@@ -80,9 +81,9 @@ def wait_until(condition):
         time.sleep(0.01)
 
 
-def is_somebody_waiting(url):
+def is_somebody_waiting(url, processes=1):
     with psycopg.connect(url) as db:
-        return db.execute(WAITING, (db.info.dbname,)).fetchone() is not None
+        return len(db.execute(WAITING, (db.info.dbname,)).fetchall()) >= processes
 
 
 def stored(store):
@@ -151,3 +152,28 @@ def test_a_batch_that_is_given_up_five_times_is_halved(url, store, ingest, tried
     assert len(ingest(batch())) == 9
     assert max(tried.values()) == 3 * CONTENDED_TRIES + 1  # of 9 messages, 5, 3, and of 2
     assert stored(store) == 9
+
+
+def test_what_is_asked_for_while_a_batch_comes_late_is_folded_with_it(url, store, other, ingest):
+    """Who asks finds the asset stale from its newest fix on; the batch, which is before it with
+    the lock, leaves the asset stale from long before its last snapshot on."""
+    ats = range(NOW, NOW + 40_000, 1_000)
+    ingest(batch(ats=ats))
+    with store.writing() as tx:
+        tx.mark_stale({"A9": ats[-1]})
+    other.execute(ASSET, ("A9",))
+    with closing(PostgresqlStore(url)) as asked, ThreadPoolExecutor(2) as threads:
+        receipts = threads.submit(ingest, batch(seq=1, ats=[NOW - 60_000]))
+        wait_until(lambda: is_somebody_waiting(url))
+        answer = threads.submit(observations, asked, "A9")
+        wait_until(lambda: is_somebody_waiting(url, processes=2))
+        other.commit()
+        assert len(receipts.result(WITHIN_S)) == 9
+        assert answer.result(WITHIN_S) == 41
+    assert stored(store) == 9 * 41
+
+
+def observations(store, asset):
+    """What is told of an asset rests on so many."""
+    with fresh(store, asset, NOW) as reader:
+        return reader.belief(asset).observations
