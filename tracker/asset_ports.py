@@ -253,7 +253,7 @@ class AssetWriter(AssetReader, Protocol):
         """The classes that assets are of."""
 
     def of_class(self, name: str) -> list[str]:
-        """Every asset of a class of which anything is believed."""
+        """Every asset of a class of which anything is believed, or an initial stage stated."""
 
     def visitors(self, site: str) -> list[str]:
         """Every asset whose belief or visits name a site."""

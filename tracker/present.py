@@ -62,14 +62,16 @@ def present(
     return Now(made, stages, standing, profile)
 
 
-def unseen(setting: Setting, now: int) -> Now | None:
-    """What is told of an asset that nothing has been observed of: its initial stage, if it is
-    known; else nothing."""
+def unseen(setting: Setting, before: Present | None, now: int) -> Now | None:
+    """What is told of an asset that nothing has been observed of, after what was told `before`:
+    its initial stage, if it is known; else nothing."""
     case, evidence = setting
     standing = begin(evidence, case, now)
     if standing.told.stage is None:
         return None
     asset, told = case.asset, standing.told
+    if before is not None and before.told.stage == told.stage:
+        told = told._replace(since=before.told.since)
     made = Present(asset.id, asset.class_, None, told, told, now, 0)
     profile = evidence.profile(case, standing.roles, now)
     return Now(made, evidence.chain.by_stage(standing.row()), standing, profile)

@@ -139,12 +139,17 @@ def _tells_the_same(old: Belief | None, new: Belief | None) -> bool:
 
 
 def tell_unseen(tx: Writer, assets: Iterable[str], now: int) -> None:
-    """Tell what is told of assets that nothing has been observed of."""
+    """Tell what is told of assets that nothing has been observed of; of one whose initial stage
+    is not known, or not any more, that is nothing."""
     wanted = list(assets)
     beliefs = tx.beliefs(wanted)
     settings = tx.settings([asset for asset in wanted if asset not in beliefs])
-    found = (unseen(setting, now) for setting in settings.values())
-    tx.save_presents([one for one in found if one is not None])
+    before = tx.presents(settings)
+    found = {id: unseen(setting, before.get(id), now) for id, setting in settings.items()}
+    for asset in before:
+        if found[asset] is None:
+            tx.drop_belief(asset)
+    tx.save_presents([one for one in found.values() if one is not None])
 
 
 def _clocks(
@@ -220,6 +225,7 @@ def refresh(tx: Writer, asset: str, recorded: int) -> None:
         _replace(tx, asset, Moment(at, ""), recorded)
         tx.freshened(asset)
         tell_present(tx, {asset: recorded}, recorded)
+        tell_unseen(tx, [asset], recorded)
 
 
 def refresh_some(tx: Writer, recorded: int, limit: int) -> int:
@@ -248,10 +254,10 @@ def _replace(
     old_told = tx.transitions(asset, since, until)
     class_ = setting.case.asset.class_
     if again.belief is None:
-        told_last = tx.presents([asset]).get(asset)
-        _write(tx, forgotten(told_last) if told_last is not None else [], recorded)
-        tx.drop_belief(asset)
         if old is not None:
+            told_last = tx.presents([asset]).get(asset)
+            _write(tx, forgotten(told_last) if told_last is not None else [], recorded)
+            tx.drop_belief(asset)
             _write(tx, news(Told(old, old_visits, old_told), Told(None, (), ()), class_), recorded)
         return
     told = Told(again.met or old, old_visits, old_told)

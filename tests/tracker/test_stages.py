@@ -6,13 +6,15 @@ import pytest
 
 from tracker.arrange import arrange
 from tracker.asset_ports import UNKNOWN, AssetFilter
-from tracker.audit import PROGRAM
+from tracker.audit import PROGRAM, Act
 from tracker.facts import fact_of, state
+from tracker.follow import follow
 from tracker.model import Asset
 from tracker.places import Site
+from tracker.process import read_process
 from tracker.queries import location
 from tracker.refold import from_nothing
-from tracker.registry import bind_device, register_asset, save_asset
+from tracker.registry import bind_device, register_asset, save_asset, unbind
 from tracker.stages import funnel, stage_of, timeline
 from tracker.stores.log_reads import LogReads
 from tracker.stores.postgresql import PostgresqlStore
@@ -20,6 +22,15 @@ from tracker.stores.setup_reads import SetupReads
 from tracker.stores.sqlite import SqliteStore
 from tracker.whereabouts import Moment
 
+TWO = read_process(
+    """
+process: two
+classes: [box]
+stages:
+  out: {mean_h: 10, at: road, next: {back: 1}}
+  back: {mean_h: 1000, at: depot, next: {out: 1}}
+"""
+)
 STORES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.system)]
 HOUR = 3_600_000
 
@@ -86,6 +97,51 @@ def test_the_funnel_is_in_the_order_of_the_flow(fleet, told):
     told("4", "A4", "lease_ended")  # which tells nothing of the stage
     stages = [group.stage for group in fleet.ask(funnel)]
     assert stages == ["outbound", "received", "repair", None]
+
+
+def crowd_of(db):
+    """In which stages how many assets are, and since when."""
+    return [(group.stage, group.assets, group.since) for group in db.ask(funnel)]
+
+
+def as_new(db, id, stage, now):
+    """Save an asset as one that is in a stage when it comes."""
+    db.do(save_asset, Asset(id, "box", initial_stage=stage), Act("me", now, now))
+
+
+def test_an_initial_stage_is_told_as_long_as_it_is_stated(db):
+    as_new(db, "B1", "ready", 7)
+    assert crowd_of(db) == [("ready", 1, 7)]
+    as_new(db, "B1", None, 8)
+    assert crowd_of(db) == []
+
+
+def test_an_initial_stage_is_told_since_it_was_stated(db):
+    as_new(db, "B1", "ready", 7)
+    renamed = Asset("B1", "box", "Blue", initial_stage="ready")
+    db.do(save_asset, renamed, Act("me", 8, 8))
+    assert crowd_of(db) == [("ready", 1, 7)]
+    as_new(db, "B1", "repair", 9)
+    assert crowd_of(db) == [("repair", 1, 9)]
+
+
+def test_an_initial_stage_is_told_again_where_nothing_that_was_observed_is_the_asset_s(db, make):
+    db.register("trk-1")
+    as_new(db, "B1", "ready", 7)
+    db.do(bind_device, "B1", "trk-1")
+    db.record(make.message(make.fix()))
+    db.do(unbind, "B1", "trk-1", act=Act("me", make.NOW, make.NOW))
+    assert db.belief("B1") is None
+    assert crowd_of(db) == [("ready", 1, make.NOW)]
+
+
+def test_an_initial_stage_follows_the_process(db):
+    as_new(db, "B1", "ready", 7)
+    as_new(db, "B2", "back", 7)
+    assert crowd_of(db) == [("ready", 1, 7)]
+    assert db.do(follow, TWO, Act("me", 8, 8)) == {"box": 2}
+    db.refresh(recorded=9)
+    assert crowd_of(db) == [("back", 1, 9)]
 
 
 def test_assets_are_found_by_stage_and_probability(fleet, told):

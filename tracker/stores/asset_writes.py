@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
-from sqlalchemy import delete, func, select, tuple_, union, update
+from sqlalchemy import delete, func, or_, select, tuple_, union, update
 
 from tracker.cells import cells_near
 from tracker.fold import Belief, Entry, Place
@@ -200,8 +200,9 @@ class AssetWrites(sql.Speaks):
 
     def of_class(self, name: str) -> list[str]:
         beliefs, assets = schema.beliefs, schema.assets
-        query = select(beliefs.c.asset).join(assets, assets.c.id == beliefs.c.asset)
-        return list(self._db.scalars(query.where(assets.c["class"] == name)))
+        query = select(assets.c.id).outerjoin(beliefs, assets.c.id == beliefs.c.asset)
+        stated = or_(beliefs.c.asset.is_not(None), assets.c.initial_stage.is_not(None))
+        return list(self._db.scalars(query.where(assets.c["class"] == name, stated)))
 
     def visitors(self, site: str) -> list[str]:
         beliefs, visits = schema.beliefs, schema.visits
