@@ -224,8 +224,20 @@ def refresh(tx: Writer, asset: str, recorded: int) -> None:
     if at is not None:
         _replace(tx, asset, Moment(at, ""), recorded)
         tx.freshened(asset)
-        tell_present(tx, {asset: recorded}, recorded)
+        tell_present(tx, {asset: recorded}, recorded, _clock(tx, asset))
         tell_unseen(tx, [asset], recorded)
+
+
+def _clock(tx: Writer, asset: str) -> dict[str, int]:
+    """How far behind the clock of an asset is, as its newest observation tells, which may be
+    another one since a binding has changed; nothing where the log does not hold it."""
+    belief = tx.beliefs([asset]).get(asset)
+    row = tx.logged(bytes.fromhex(belief.key)) if belief is not None else None
+    if row is None:
+        return {}
+    heard = tx.device(row.device)  # `devices` would lock it, after its assets
+    recording = heard is not None and heard.device.recording
+    return {asset: row.received - row.at if recording else 0}
 
 
 def refresh_some(tx: Writer, recorded: int, limit: int) -> int:

@@ -90,6 +90,19 @@ def test_a_crowd_s_dwell_is_on_the_clock_of_its_recording(db, make):
     assert since == make.NOW
 
 
+def test_the_clock_of_a_recording_goes_with_its_binding(db, make):
+    db.register("trk-1", asset="A1", recording=True)
+    year = 365 * 24 * HOUR
+    db.record(make.message(make.fix(make.NOW - year), received=make.NOW))
+    db.do(register_asset, Asset("A2"))
+    clocks = []
+    for asset in ("A2", "A1"):
+        db.do(bind_device, asset, "trk-1", moves=True, act=Act("me", make.NOW + 7, 0))
+        (told,) = db.ask(lambda reader: reader.presents(["A1", "A2"])).values()
+        clocks.append((told.asset, told.behind, told.at))
+    assert clocks == [(asset, year, make.NOW - year + 7) for asset in ("A2", "A1")]
+
+
 def test_the_funnel_is_in_the_order_of_the_flow(fleet, told):
     told("1", "A1", "work_started", stage="repair")
     told("2", "A2", "received")
