@@ -170,9 +170,8 @@ def _through(rows):
 
 
 def test_what_containers_have_been_through_is_what_their_file_says(played):
-    recording = read_schenker(
-        recording_in("schenker_containers") / "161209_Schenker_Sensordaten.csv"
-    )
+    folder = recording_in("schenker_containers")
+    recording = read_schenker(folder / "161209_Schenker_Sensordaten.csv")
     database = played(recording.messages)
     shuffled = [*recording.messages]
     random.Random(8).shuffle(shuffled)
