@@ -1,125 +1,172 @@
-"""A fleet's figures, each with its formula."""
+"""The fleet's figures: with their formulas, and as a table."""
 
 from __future__ import annotations
 
-import csv
-from io import StringIO
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from api.auth import Caller, TheCaller
 from api.overdue import Table
-from api.parameters import From, To
-from api.problems import BadValue
+from api.parameters import From, To, refuse_backwards
+from api.problems import documented
 from api.times import Time
-from tracker import kpi
-from tracker.kpi import Period
-from tracker.stamps import DAY
-from tracker.stories import Asked, By, stories_of, told
+from tracker import fleet, fleet_table, kpi
+from tracker.fleet import Asked, By, fleet_report
+from tracker.fleet_records import DAY_MS
+from tracker.queries import UnknownLease, UnknownPlace, known_partner, known_place
 
-router = APIRouter(prefix="/v1", tags=["lives"])
+router = APIRouter(prefix="/v1", tags=["figures"])
 
-USUAL_DAYS = 90
-_By = Annotated[By | None, Query(description="Apart for each of these.", examples=["class"])]
 _Class = Annotated[
-    str | None, Query(alias="class", description="Only of this class.", examples=["pallet"])
+    str | None,
+    Query(alias="class", description="Only of assets of this class.", examples=["pallet"]),
 ]
 _Site = Annotated[
-    str | None, Query(description="Only of assets whose home it is.", examples=["depot"])
+    str | None, Query(description="Only of trips to this site, stays there.", examples=["cust-1"])
 ]
-_Partner = Annotated[
-    str | None, Query(description="Only what this partner had on lease.", examples=["acme"])
+_Partner = Annotated[str | None, Query(description="Only of this partner.", examples=["acme"])]
+_By = Annotated[By | None, Query(description="A group for each of these.", examples=["class"])]
+_Safety = Annotated[
+    float,
+    Query(ge=0, le=1e9, description="Safety stock in the fleet size, assets.", examples=[20]),
 ]
-_Stock = Annotated[float, Query(ge=0, le=1e9, description="Assets kept in reserve.", examples=[20])]
 
 
-class FleetFigure(BaseModel):
-    """A figure, and what it comes from."""
+async def _asked(
+    caller: TheCaller,
+    since: From = None,
+    until: To = None,
+    class_: _Class = None,
+    site: _Site = None,
+    partner: _Partner = None,
+    by: _By = None,
+    safety_stock: _Safety = 0,
+) -> Asked:
+    until = until if until is not None else caller.now()
+    refuse_backwards(since, until)
+    return Asked(until, since, class_, site, partner, by, safety_stock)
 
-    name: str = Field(description="Its name.", examples=["return_rate"])
-    value: float | None = Field(description="Null: it cannot be told.", examples=[0.94])
-    unit: str = Field(description="In what; empty: a share.", examples=["days"])
-    formula: str = Field(description="How it is worked out.", examples=["returned / shipped"])
-    of: float = Field(description="How many it rests on.", examples=[311])
-    but: str | None = Field(
-        description="Why it cannot be told; null: it can.", examples=["nothing was sent out"]
+
+_TheAsked = Annotated[Asked, Depends(_asked)]
+
+
+class Figure(BaseModel):
+    """A figure, and what it rests on."""
+
+    name: str = Field(description="Which one.", examples=["return_rate"])
+    value: float | None = Field(
+        description="The figure; null: it cannot be told.", examples=[0.9375]
+    )
+    unit: str = Field(description="In what: `share` is of 1.", examples=["share"])
+    formula: str = Field(
+        description="How it is worked out.",
+        examples=["returned by the period's end / sent out in the period"],
+    )
+    numerator: float | None = Field(
+        description="What the formula divides; null: it is not known.", examples=[150]
+    )
+    denominator: float | None = Field(
+        description="What it divides by; null: it is not known.", examples=[160]
+    )
+    why: str | None = Field(
+        description="Why it cannot be told; null: it can.",
+        examples=["nothing was sent out in the period"],
     )
 
 
-class FleetGroup(BaseModel):
-    """The figures of a class, a site, a partner, or of all."""
+class Step(BaseModel):
+    """An age at which something came back."""
 
-    group: str = Field(description="Which.", examples=["pallet"])
-    figures: list[FleetFigure] = Field(description="Its figures.")
-
-
-class Kpi(BaseModel):
-    """A fleet's figures in a period."""
-
-    since: Time = Field(description="From when on, UTC.")
-    until: Time = Field(description="Up to, not at, UTC.")
-    groups: list[FleetGroup] = Field(description="By what was asked for.")
+    days: float = Field(description="The age, from being sent out.", examples=[12.5])
+    share: float = Field(description="The share that is back by then.", examples=[0.4])
+    back: int = Field(description="How many came back at that age.", examples=[1])
+    at_risk: int = Field(description="How many had been out for so long.", examples=[90])
 
 
-@router.get("/kpi")
-def get_kpi(
-    caller: TheCaller,
-    since: From = None,
-    until: To = None,
-    by: _By = None,
-    class_: _Class = None,
-    site: _Site = None,
-    partner: _Partner = None,
-    safety_stock: _Stock = 0,
-) -> Kpi:
-    """A fleet's figures in a period (the last 90 days), each with its formula and with what it
-    rests on. All assets that are asked for are looked at: a second for 10,000 of them."""
-    period = _period(caller, since, until)
-    found = _found(caller, period, by, Asked(class_, site, partner), safety_stock)
-    return Kpi(since=period.since, until=period.until, groups=found)
+class InStage(BaseModel):
+    """The time that assets were in a stage."""
+
+    stage: str | None = Field(description="The stage; null: not known.", examples=["in_use"])
+    days: float = Field(description="Days of assets within the period.", examples=[412.5])
 
 
-@router.get("/kpi.csv", response_class=Table)
-def table_of_kpi(
-    caller: TheCaller,
-    since: From = None,
-    until: To = None,
-    by: _By = None,
-    class_: _Class = None,
-    site: _Site = None,
-    partner: _Partner = None,
-    safety_stock: _Stock = 0,
-) -> Table:
-    """The same as a table."""
-    period = _period(caller, since, until)
-    out = StringIO()
-    table = csv.DictWriter(out, ["group", *FleetFigure.model_fields])
-    table.writeheader()
-    for group in _found(caller, period, by, Asked(class_, site, partner), safety_stock):
-        table.writerows({"group": group.group, **one.model_dump()} for one in group.figures)
-    return Table(out.getvalue())
+class FigureGroup(BaseModel):
+    """The figures of all, or of a class, site or partner."""
+
+    key: str | None = Field(
+        description="Which class, site or partner; null: all.", examples=["pallet"]
+    )
+    figures: list[Figure] = Field(description="Every figure, in the same order always.")
+    curve: list[Step] = Field(
+        description="The pool return rate by age: of what was sent out in the period, by Kaplan "
+        "and Meier."
+    )
+    stages: list[InStage] = Field(
+        description="Time in each stage, the longest first; none of a site or partner."
+    )
 
 
-def _period(caller: Caller, since: int | None, until: int | None) -> Period:
-    until = caller.now() if until is None else until
-    since = until - USUAL_DAYS * DAY if since is None else since
-    if since >= until:
-        raise BadValue("from", "from lies at or after to")
-    return Period(since, until)
+class Figures(BaseModel):
+    """The figures of a period."""
+
+    from_: Time = Field(
+        alias="from",
+        description="When the period begins, UTC: not before the first observation.",
+    )
+    to: Time = Field(description="When it ends, UTC: as of then it is looked at.")
+    groups: list[FigureGroup] = Field(description="All in one, or one for each, by name.")
+    stale: int = Field(
+        description="How many assets wait to be folded again: their past may change.", examples=[0]
+    )
 
 
-def _found(
-    caller: Caller, period: Period, by: By | None, asked: Asked, stock: float
-) -> list[FleetGroup]:
+@router.get("/kpi", responses=documented(UnknownPlace, UnknownLease))
+def get_figures(caller: TheCaller, asked: _TheAsked) -> Figures:
+    """The fleet's figures of a period: return rates, times, turns, losses, recovery, each with its
+    formula and counts. From the first observation up to now, where no period is given."""
+    report = _report(caller, asked)
+    fields: dict[str, Any] = {"from": report.period.since}
+    groups = [_group(one) for one in report.groups]
+    return Figures(**fields, to=report.period.until, groups=groups, stale=report.stale)
+
+
+@router.get("/kpi.csv", response_class=Table, responses=documented(UnknownPlace, UnknownLease))
+def table_of_figures(caller: TheCaller, asked: _TheAsked) -> Table:
+    """The same as a table: a row for each figure of each group."""
+    return Table(fleet_table.as_csv(_report(caller, asked)))
+
+
+def _report(caller: Caller, asked: Asked) -> fleet.Report:
     with caller.reading() as reader:
-        stories = [*stories_of(reader, asked)]
-    return [
-        FleetGroup(group=name, figures=[_figure(one) for one in figures])
-        for name, figures in told(stories, period, by, stock).items()
-    ]
+        if asked.site is not None:
+            known_place(reader, "site", asked.site)
+        if asked.partner is not None:
+            known_partner(reader, asked.partner)
+        return fleet_report(reader, asked)
 
 
-def _figure(one: kpi.Figure) -> FleetFigure:
-    return FleetFigure(**one._asdict())
+def _group(group: fleet.Group) -> FigureGroup:
+    return FigureGroup(
+        key=group.key,
+        figures=[_figure(one) for one in group.figures],
+        curve=[
+            Step(days=one.age / DAY_MS, share=one.share, back=one.back, at_risk=one.at_risk)
+            for one in group.curve.steps
+        ],
+        stages=[InStage(stage=stage, days=ms / DAY_MS) for stage, ms in group.stages],
+    )
+
+
+def _figure(one: kpi.Figure) -> Figure:
+    name, formula, unit = one.measure
+    return Figure(
+        name=name,
+        value=one.value,
+        unit=unit,
+        formula=formula,
+        numerator=one.numerator,
+        denominator=one.denominator,
+        why=one.why,
+    )

@@ -11,9 +11,9 @@ from typing import Annotated, Any
 import typer
 
 from commands.asking import AssetId, Since, Until, about, period
-from commands.fleet_report import report_fleet
 from commands.page import PAGE, STYLE
 from commands.picture import draw, text_of
+from commands.report_fleet import report_fleet
 from commands.show import UserError, count, lasting, legible, out, plain
 from commands.stage_picture import draw as draw_stages
 from commands.track import every_place
@@ -37,8 +37,8 @@ def _group() -> None:
     """Answers to keep."""
 
 
-group.command("fleet")(report_fleet)
 group.command("usage")(report_usage)
+group.command("fleet")(report_fleet)
 
 
 @group.command("track")

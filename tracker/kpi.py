@@ -1,404 +1,345 @@
-"""A fleet's figures, each with the formula that it comes from. Pure.
+"""The figures of a fleet, each with its formula and the counts that it rests on. Pure.
 
-They are told of a period, of assets whose stories are known. What a figure rests on stands beside
-it; one that cannot be told is None, with the reason: never nought.
+All are of a period and looked at its end: what happens later is not known, so a period that is
+over keeps its figures, but for what late data corrects. Where a figure cannot be told it says why;
+it is never 0 for want of data.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from statistics import mean, median
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from tracker.goodness import kaplan_meier
-from tracker.life_ports import Decision, Inspected
-from tracker.overdue import OUT, WITH_CUSTOMER, at_home
-from tracker.process import LOST
-from tracker.reliability import Life
-from tracker.stamps import DAY
-from tracker.work import Order
+from tracker.fleet_records import (
+    DAY_MS,
+    LeaseLine,
+    Member,
+    Outcome,
+    Period,
+    Records,
+    StageTime,
+    Stay,
+    Trip,
+)
+from tracker.kaplan_meier import Curve, Time, curve
 
-RECEIVING = ("received", "inspection")
-RETIRED = ("dismantle", "recycle", "dispose")
-LANDFILL = "dispose"
-RECOVERING = ("repair", "refurbish", "remanufacture", "resell")
-WORKED = ("repair", "refurbish", "remanufacture")
-YEAR_DAYS = 365
-POOL_DAYS = 90.0
+YEAR_DAYS = 365.0
+AGES = (7, 30, 90)  # days by which the pool return rate is told
+RECOVERED = ("repair", "refurbish", "remanufacture", "resell")
+MENDED = "repair"
 
-
-class Spell(NamedTuple):
-    """An asset was in a stage (None: unknown) from `since` until (None: it still is)."""
-
-    stage: str | None
-    since: int
-    until: int | None
+NO_OUTCOME = "no inspection, decision or work order tells of what came back"
+NOTHING_SENT = "nothing was sent out in the period"
+NO_POOL = "a pool is of a class, not of a site or partner"
 
 
-class Trip(NamedTuple):
-    """An asset was sent out, came back (None: it has not yet), and it was settled what becomes of
-    it (None: not yet)."""
+class Measure(NamedTuple):
+    """A figure's name, its formula and its unit."""
 
-    dispatched: int
-    received: int | None
-    settled: int | None
-
-
-class Due(NamedTuple):
-    """A lease line of a customer was due, and its asset was back (None: not yet)."""
-
-    customer: str
-    since: int
-    due: int
-    back: int | None
+    name: str
+    formula: str
+    unit: str
 
 
-class Story(NamedTuple):
-    """What is known of an asset: its class, its home, its spells in order, its lease lines, what
-    was found, decided and done; what it was worth when a decision was taken, by its number."""
-
-    asset: str
-    class_: str
-    home: str | None
-    spells: tuple[Spell, ...]
-    lines: tuple[Due, ...] = ()
-    inspections: tuple[Inspected, ...] = ()
-    decisions: tuple[Decision, ...] = ()
-    orders: tuple[Order, ...] = ()
-    worth: tuple[tuple[int, float], ...] = ()
-
-
-class Period(NamedTuple):
-    """From `since` up to but not at `until` (epoch ms)."""
-
-    since: int
-    until: int
-
-    @property
-    def days(self) -> float:
-        return (self.until - self.since) / DAY
-
-    def holds(self, at: int | None) -> bool:
-        return at is not None and self.since <= at < self.until
-
-    def share_of(self, spell: Spell) -> int:
-        """How long a spell lasted within it, ms."""
-        until = self.until if spell.until is None else spell.until
-        return max(min(until, self.until) - max(spell.since, self.since), 0)
+SHARE, DAYS = "share", "days"
+RETURN_RATE = Measure("return_rate", "returned by the period's end / sent out in the period", SHARE)
+RETURN_CYCLE_TIME = Measure(
+    "return_cycle_time", "mean of received - dispatched, of trips received in the period", DAYS
+)
+PROCESSING_TIME = Measure(
+    "processing_time",
+    "mean of ready (or retired) - received, of what got there in the period",
+    DAYS,
+)
+DWELL = Measure(
+    "dwell", "mean of last - first observation inside, of stays that ended in the period", DAYS
+)
+UTILISATION = Measure("utilisation", "time in use / time available (not lost, not retired)", SHARE)
+TURNS = Measure(
+    "turns",
+    "fills per year / fleet = sent out in the period / years of assets in the pool",
+    "per year",
+)
+CYCLE_DAYS = Measure("cycle_days", "365 / turns", DAYS)
+FLEET_SIZE = Measure(
+    "fleet_size",
+    "daily shipments x (return cycle time + processing time) + safety stock",
+    "assets",
+)
+LOSS_RATE = Measure(
+    "loss_rate", "(opening + bought - retired - found at close) / average pool", SHARE
+)
+EXPECTED_TRIPS = Measure(
+    "expected_trips", "1 / loss per trip = trips that ended / trips that ended in a loss", "trips"
+)
+RECOVERY_RATE = Measure(
+    "recovery_rate", "repaired, refurbished, remanufactured or resold / returned", SHARE
+)
+VALUE_RECOVERED = Measure("value_recovered", "(proceeds - route cost) / book value", SHARE)
+FIRST_PASS_YIELD = Measure(
+    "first_pass_yield", "passed the first test after the repair / repaired", SHARE
+)
+LANDFILL_DIVERSION = Measure(
+    "landfill_diversion", "not landfilled / (returned + end of life)", SHARE
+)
+NO_FAULT_FOUND = Measure("no_fault_found", "returned without a defect / returned", SHARE)
+DAYS_OVERDUE = Measure(
+    "days_overdue",
+    "mean of max(0, returned or the period's end - due), of lines due in the period",
+    DAYS,
+)
 
 
 class Figure(NamedTuple):
-    """A figure (None: it cannot be told, and `but` says why), its unit, its formula, and how many
-    it rests on."""
+    """A measure's `value`, and what it rests on: mostly it is `numerator / denominator`. None:
+    it cannot be told, and `why` not."""
 
-    name: str
+    measure: Measure
     value: float | None
-    unit: str
-    formula: str
-    of: float
-    but: str | None = None
+    numerator: float | None = None
+    denominator: float | None = None
+    why: str | None = None
 
 
-def trips(spells: Sequence[Spell]) -> list[Trip]:
-    """An asset's trips: out of a depot, and into one again.
+def _ratio(measure: Measure, numerator: float, denominator: float, why: str) -> Figure:
+    """A figure that is told where its denominator is above 0; else it says why not."""
+    if denominator <= 0:
+        return Figure(measure, None, numerator, denominator, why)
+    return Figure(measure, numerator / denominator, numerator, denominator)
 
-    >>> path = [Spell("ready", 0, 5), Spell("in_use", 5, 9), Spell("received", 9, 10),
-    ...         Spell("ready", 10, None)]
-    >>> trips(path)
-    [Trip(dispatched=5, received=9, settled=10)]
+
+def _mean(measure: Measure, lengths: Sequence[int], unit_ms: int, why: str) -> Figure:
+    return _ratio(measure, sum(lengths) / unit_ms, len(lengths), why)
+
+
+def sent_out(trips: Iterable[Trip], period: Period) -> list[Trip]:
+    """The cohort of a period: the trips that began within it."""
+    return [one for one in trips if period.holds(one.dispatched)]
+
+
+def return_rate(trips: Sequence[Trip], period: Period) -> Figure:
+    """How many of a cohort were back at the period's end. Those still out count as not back, so it
+    grows with the period's length: see `pool_return_rate`."""
+    cohort = sent_out(trips, period)
+    back = sum(one.received is not None for one in cohort)
+    return _ratio(RETURN_RATE, back, len(cohort), NOTHING_SENT)
+
+
+def return_curve(trips: Sequence[Trip], period: Period) -> Curve:
+    """By which age which share of a cohort is back. An asset that is told lost is still out: were
+    it censored when it was lost, it would be taken for one that comes back like any other.
+
+    >>> day = 86_400_000
+    >>> trips = [Trip("A", "keg", None, None, 0, 2 * day), Trip("B", "keg", None, None, 5 * day)]
+    >>> return_curve(trips, Period(0, 10 * day)).at(3 * day)
+    0.5
     """
-    found, out, back = list[Trip](), None, None
-    for spell in spells:
-        stage = spell.stage
-        if stage in OUT:
-            if back is not None and out is not None:
-                found.append(Trip(out, back, None))
-                out = back = None
-            out = spell.since if out is None else out
-        elif stage is not None and stage != LOST and at_home(stage) and out is not None:
-            back = spell.since if back is None else back
-            if stage not in RECEIVING:
-                found.append(Trip(out, back, spell.since))
-                out = back = None
-    if out is not None:
-        found.append(Trip(out, back, None))
-    return found
+    return curve(return_times(trips, period))
 
 
-def returned_by(cohort: Iterable[Trip], until: int) -> list[tuple[float, float, float]]:
-    """Which share of the assets sent out had not come back by an age in days, and how many were
-    still waited for (Kaplan and Meier): those that are out at `until` are censored.
-
-    >>> returned_by([Trip(0, DAY, None), Trip(0, None, None)], 3 * DAY)
-    [(1.0, 0.5, 2.0)]
-    """
-    lives = [_life(trip, until) for trip in cohort if trip.dispatched <= until]
-    return kaplan_meier(lives)
-
-
-def _life(trip: Trip, until: int) -> Life:
-    back = trip.received if trip.received is not None and trip.received <= until else None
-    days = ((until if back is None else back) - trip.dispatched) / DAY
-    return Life("", "", days, back is not None, entry=-1.0)
+def return_times(trips: Sequence[Trip], period: Period) -> list[Time]:
+    """How long each of a cohort was out, seen at the period's end."""
+    return [
+        Time(one.received - one.dispatched, back=True)
+        if one.received is not None
+        else Time(period.until - one.dispatched, back=False)
+        for one in sent_out(trips, period)
+    ]
 
 
-class Pool(NamedTuple):
-    """Stories in a period, with what most figures ask of them."""
-
-    stories: Sequence[Story]
-    period: Period
-    trips: Sequence[Trip]
-    sent: Sequence[Trip]
-    came: Sequence[Trip]
-
-    @classmethod
-    def of(cls, stories: Sequence[Story], period: Period) -> Pool:
-        made = [trip for story in stories for trip in trips(story.spells)]
-        sent = [one for one in made if period.holds(one.dispatched)]
-        came = [one for one in made if period.holds(one.received)]
-        return cls(stories, period, made, sent, came)
-
-    def time_in(self, stages: Iterable[str | None]) -> int:
-        """How long assets were in some stages, ms."""
-        wanted = {*stages}
-        spells = (spell for story in self.stories for spell in story.spells)
-        return sum(self.period.share_of(spell) for spell in spells if spell.stage in wanted)
-
-    def entered(self, *stages: str) -> int:
-        """How many assets entered one of some stages."""
-        return sum(
-            any(self.period.holds(spell.since) and spell.stage in stages for spell in story.spells)
-            for story in self.stories
-        )
-
-    def there(self, at: int) -> int:
-        """How many assets there were at a time, neither lost nor retired."""
-        return sum(_stage_at(story, at) not in (*RETIRED, LOST, "") for story in self.stories)
+def pool_return_rate(found: Curve, days: int) -> Figure:
+    """The share of a cohort that is back by an age, by its curve; the counts are those seen back by
+    then, of those sent out."""
+    age = days * DAY_MS
+    value, why = found.at(age), None
+    if value is None:
+        why = f"nothing was seen out for {days} days" if found.sent else NOTHING_SENT
+    return Figure(pool_return_measure(days), value, found.back_by(age), found.sent, why)
 
 
-def _stage_at(story: Story, at: int) -> str | None:
-    """The stage of an asset at a time; "": there was none yet."""
-    found: str | None = ""
-    for spell in story.spells:
-        if spell.since <= at:
-            found = spell.stage
-    return found
+def return_cycle_time(trips: Sequence[Trip], period: Period) -> Figure:
+    """Of the trips that ended in the period, whenever they began: were it those that began in it,
+    only the quick ones would be over."""
+    lengths = [
+        one.received - one.dispatched
+        for one in trips
+        if one.received is not None and period.holds(one.received)
+    ]
+    return _mean(RETURN_CYCLE_TIME, lengths, DAY_MS, "nothing came back in the period")
 
 
-def figures(stories: Sequence[Story], period: Period, safety_stock: float = 0) -> list[Figure]:
-    """All figures of a period."""
-    pool = Pool.of(stories, period)
-    found = [one(pool) for one in FIGURES]
-    found.insert(FLEET_AT, fleet_size(pool, safety_stock))
-    return found
+def processing_time(trips: Sequence[Trip], period: Period) -> Figure:
+    """Of what got ready, or to the end of its life, in the period."""
+    lengths = [
+        one.ready - one.received
+        for one in trips
+        if one.ready is not None and one.received is not None and period.holds(one.ready)
+    ]
+    why = "nothing that came back got ready or to its end in the period"
+    return _mean(PROCESSING_TIME, lengths, DAY_MS, why)
 
 
-def _told(
-    name: str, unit: str, formula: str, over: float, under: float, but: str, of: float | None = None
+def dwell(stays: Sequence[Stay], period: Period) -> Figure:
+    """Of stays that ended in the period: those that go on have no length yet."""
+    lengths = [one.last - one.since for one in stays if period.holds(one.until)]
+    return _mean(DWELL, lengths, DAY_MS, "no stay at a site ended in the period")
+
+
+def utilisation(times: Sequence[StageTime] | None) -> Figure:
+    """Of the time whose stage is known."""
+    if times is None:
+        return Figure(UTILISATION, None, why=NO_POOL)
+    available = [one for one in times if not one.gone and one.stage is not None]
+    used = sum(one.ms for one in available if one.use) / DAY_MS
+    all_ = sum(one.ms for one in available) / DAY_MS
+    return _ratio(UTILISATION, used, all_, "of no asset is the stage known in the period")
+
+
+def turns(trips: Sequence[Trip], members: Sequence[Member] | None, period: Period) -> Figure:
+    """Fills per year by the fleet's average size, which is the same as fills by years of assets."""
+    if members is None:
+        return Figure(TURNS, None, why=NO_POOL)
+    years = sum(one.ms for one in members) / DAY_MS / YEAR_DAYS
+    return _ratio(TURNS, len(sent_out(trips, period)), years, "no asset was in the pool")
+
+
+def cycle_days(trips: Sequence[Trip], members: Sequence[Member] | None, period: Period) -> Figure:
+    """How many days of an asset a fill takes, those in which it waits included."""
+    found = turns(trips, members, period)
+    if not found.value:
+        why = found.why or NOTHING_SENT
+        return Figure(CYCLE_DAYS, None, YEAR_DAYS, found.value, why)
+    return Figure(CYCLE_DAYS, YEAR_DAYS / found.value, YEAR_DAYS, found.value)
+
+
+def fleet_size(
+    trips: Sequence[Trip], members: Sequence[Member] | None, period: Period, safety: float = 0
 ) -> Figure:
-    """A share; where there is nothing to share by, why."""
-    count = under if of is None else of
-    if not under:
-        return Figure(name, None, unit, formula, count, but)
-    return Figure(name, over / under, unit, formula, count)
+    """How many assets the shipments of the period need, with a safety stock of so many. The cycle
+    is what was measured of it, without waiting: by `365 / turns` the answer would be the fleet that
+    there is."""
+    if members is None:
+        return Figure(FLEET_SIZE, None, why=NO_POOL)
+    parts = return_cycle_time(trips, period), processing_time(trips, period)
+    if period.days <= 0:
+        return Figure(FLEET_SIZE, None, why="the period has no length")
+    daily = len(sent_out(trips, period)) / period.days
+    if parts[0].value is None or parts[1].value is None:
+        return Figure(FLEET_SIZE, None, daily, None, parts[0].why or parts[1].why)
+    cycle = parts[0].value + parts[1].value
+    return Figure(FLEET_SIZE, daily * cycle + safety, daily, cycle)
 
 
-def _mean(name: str, unit: str, formula: str, values: Sequence[float], but: str) -> Figure:
-    if not values:
-        return Figure(name, None, unit, formula, 0, but)
-    return Figure(name, mean(values), unit, formula, len(values))
+def loss_rate(members: Sequence[Member] | None, period: Period) -> Figure:
+    """What is missing at the close, net of what was found again, by the average pool."""
+    if members is None:
+        return Figure(LOSS_RATE, None, why=NO_POOL)
+    if period.days <= 0:
+        return Figure(LOSS_RATE, None, why="the period has no length")
+    came = sum(one.opening + one.bought for one in members)
+    missing = came - sum(one.retired + one.found for one in members)
+    average = sum(one.ms for one in members) / (period.until - period.since)
+    return _ratio(LOSS_RATE, missing, average, "no asset was in the pool")
 
 
-def return_rate(pool: Pool) -> Figure:
-    """Which share of what was sent out in the period was back at its end."""
-    back = sum(one.received is not None and one.received < pool.period.until for one in pool.sent)
-    formula = "returned / shipped"
-    return _told("return_rate", "", formula, back, len(pool.sent), "nothing was sent out")
+def expected_trips(trips: Sequence[Trip], period: Period) -> Figure:
+    """How many trips an asset makes before it is lost, by the trips that ended in the period."""
+    lost = sum(period.holds(one.lost) for one in trips if one.received is None)
+    back = sum(period.holds(one.received) for one in trips)
+    return _ratio(EXPECTED_TRIPS, lost + back, lost, "no trip ended in a loss in the period")
 
 
-def pool_return_rate(pool: Pool) -> Figure:
-    """Which share is back by an age of 90 days: what is still out is censored."""
-    curve = returned_by(pool.sent, pool.period.until)
-    out = next((share for days, share, _ in reversed(curve) if days <= POOL_DAYS), 1.0)
-    formula = "returned by an age of 90 days / dispatched in the period (Kaplan-Meier)"
-    if not pool.sent:
-        return Figure("pool_return_rate", None, "", formula, 0, "nothing was sent out")
-    return Figure("pool_return_rate", 1 - out, "", formula, len(pool.sent))
+def recovery_rate(outcomes: Sequence[Outcome], period: Period) -> Figure:
+    """Of returns of which the route is known."""
+    known = [one for one in _returns(outcomes, period) if one.kind is not None]
+    recovered = sum(one.kind in RECOVERED for one in known)
+    return _ratio(RECOVERY_RATE, recovered, len(known), NO_OUTCOME)
 
 
-def cycle_time(pool: Pool) -> Figure:
-    """How long what came back in the period had been away."""
-    days = [(one.received - one.dispatched) / DAY for one in pool.came if one.received is not None]
-    formula = "median(received - dispatched)"
-    value = median(days) if days else None
-    but = None if days else "nothing came back"
-    return Figure("cycle_time", value, "days", formula, len(days), but)
-
-
-def processing_time(pool: Pool) -> Figure:
-    """How long it took to settle what becomes of what came back."""
-    days = [
-        (one.settled - one.received) / DAY
-        for one in pool.trips
-        if one.settled is not None and one.received is not None and pool.period.holds(one.settled)
+def value_recovered(outcomes: Sequence[Outcome], period: Period) -> Figure:
+    """Of returns of which proceeds, cost and book value are known, all in one currency."""
+    known = [
+        (one.proceeds - one.cost, one.book_value, one.currency)
+        for one in _returns(outcomes, period)
+        if one.proceeds is not None and one.cost is not None and one.book_value is not None
     ]
-    return _mean("processing_time", "days", "mean(settled - received)", days, "nothing was settled")
+    currencies = {currency for _, _, currency in known}
+    if len(currencies) > 1:
+        names = ", ".join(sorted(one or "none" for one in currencies))
+        why = f"it is in several currencies ({names}): ask class by class"
+        return Figure(VALUE_RECOVERED, None, why=why)
+    net, book = sum(one for one, _, _ in known), sum(one for _, one, _ in known)
+    why = "what came back has no book value" if known else NO_OUTCOME
+    return _ratio(VALUE_RECOVERED, net, book, why)
 
 
-def utilisation(pool: Pool) -> Figure:
-    """Which share of the time in which assets could have been used they were."""
-    stages = {spell.stage for story in pool.stories for spell in story.spells}
-    available = pool.time_in(stages - {*RETIRED, LOST})
-    used = pool.time_in(WITH_CUSTOMER)
-    formula = "time in use / time available (neither lost nor retired)"
-    hours = available / DAY
-    return _told("utilisation", "", formula, used, available, "no asset was there", hours)
-
-
-def _fleet(pool: Pool) -> float:
-    """How many assets there were on average: at both ends of the period."""
-    return (pool.there(pool.period.since) + pool.there(pool.period.until - 1)) / 2
-
-
-def _turns(pool: Pool) -> float | None:
-    fleet = _fleet(pool)
-    return len(pool.sent) * YEAR_DAYS / pool.period.days / fleet if fleet else None
-
-
-def turns(pool: Pool) -> Figure:
-    """How often a year each asset goes out."""
-    formula = "sent out per year / fleet"
-    value = _turns(pool)
-    but = None if value is not None else "no asset was there"
-    return Figure("turns", value, "per year", formula, _fleet(pool), but)
-
-
-def cycle_days(pool: Pool) -> Figure:
-    """After how many days an asset goes out again."""
-    value = _turns(pool)
-    known = YEAR_DAYS / value if value else None
-    but = None if known else "nothing was sent out"
-    return Figure("cycle_days", known, "days", "365 / turns", len(pool.sent), but)
-
-
-def fleet_size(pool: Pool, safety_stock: float) -> Figure:
-    """How many assets are needed."""
-    value = _turns(pool)
-    formula = f"daily shipments x cycle days + safety stock ({safety_stock:g})"
-    if not value:
-        return Figure("fleet_size", None, "assets", formula, 0, "nothing was sent out")
-    daily = len(pool.sent) / pool.period.days
-    return Figure(
-        "fleet_size", daily * YEAR_DAYS / value + safety_stock, "assets", formula, len(pool.sent)
-    )
-
-
-def loss_rate(pool: Pool) -> Figure:
-    """Which share of the pool was lost in the period."""
-    opening, close = pool.there(pool.period.since), pool.there(pool.period.until - 1)
-    begins = [story.spells[0].since for story in pool.stories if story.spells]
-    bought = sum(pool.period.since < at < pool.period.until for at in begins)
-    retired = pool.entered(*RETIRED)
-    formula = "(opening + bought - retired - found at close) / average pool"
-    missing = opening + bought - retired - close
-    return _told("loss_rate", "", formula, missing, _fleet(pool), "no asset was there")
-
-
-def expected_trips(pool: Pool) -> Figure:
-    """How many trips an asset makes until it is lost."""
-    lost, formula = pool.entered(LOST), "1 / (lost / sent out)"
-    but = "nothing was lost" if pool.sent else "nothing was sent out"
-    return _told("expected_trips", "trips", formula, len(pool.sent), lost, but, len(pool.sent))
-
-
-def recovery_rate(pool: Pool) -> Figure:
-    """Which share of what came back was decided to be repaired, refurbished or resold."""
-    taken = [one.kind in RECOVERING for one in _decided(pool)]
-    formula = "repaired, refurbished or resold / returned"
-    if not taken:
-        return Figure("recovery_rate", None, "", formula, 0, "nothing was decided")
-    return _told("recovery_rate", "", formula, sum(taken), len(pool.came), "nothing came back")
-
-
-def value_recovered(pool: Pool) -> Figure:
-    """What the routes taken bring of what the assets were worth."""
-    formula = "(proceeds - route cost) / book value"
-    brought, worth, count = 0.0, 0.0, 0
-    for story in pool.stories:
-        book = dict(story.worth)
-        for one in story.decisions:
-            if pool.period.holds(one.at) and one.value is not None and one.number in book:
-                brought, worth, count = brought + one.value, worth + book[one.number], count + 1
-    but = "no decision on an asset whose book value is known"
-    return _told("value_recovered", "", formula, brought, worth, but, count)
-
-
-def first_pass_yield(pool: Pool) -> Figure:
-    """Which share of what was repaired passed the first inspection after."""
-    passed = []
-    for story in pool.stories:
-        for order in story.orders:
-            if order.kind in WORKED and order.result == "done" and pool.period.holds(order.closed):
-                after = [i for i in story.inspections if i.at >= (order.closed or 0)]
-                passed += [not after[0].judged.failed] if after else []
-    formula = "passed the first inspection after repair / repaired and inspected"
-    but = "nothing that was repaired was inspected after"
-    return _told("first_pass_yield", "", formula, sum(passed), len(passed), but)
-
-
-def landfill_diversion(pool: Pool) -> Figure:
-    """Which share of what came back or came to its end was not landfilled."""
-    ended = pool.entered(*RETIRED)
-    landfilled = pool.entered(LANDFILL)
-    whole = len(pool.came) + ended
-    formula = "diverted / (returned + end of life)"
-    but = "nothing came back, and nothing came to its end"
-    return _told("landfill_diversion", "", formula, whole - landfilled, whole, but)
-
-
-def no_fault_found(pool: Pool) -> Figure:
-    """Which share of what was inspected had nothing wrong."""
-    found = [
-        not one.judged.because and not one.judged.failed
-        for story in pool.stories
-        for one in story.inspections
-        if pool.period.holds(one.at)
+def first_pass_yield(outcomes: Sequence[Outcome], period: Period) -> Figure:
+    """Of what was repaired and tested."""
+    tested = [
+        one.passed
+        for one in outcomes
+        if period.holds(one.at) and one.kind == MENDED and one.passed is not None
     ]
-    formula = "returns without defect / returns inspected"
-    return _told("no_fault_found", "", formula, sum(found), len(found), "nothing was inspected")
+    why = "no test after a repair is known" if outcomes else NO_OUTCOME
+    return _ratio(FIRST_PASS_YIELD, sum(tested), len(tested), why)
 
 
-def days_overdue(pool: Pool) -> Figure:
-    """How many days late what was due in the period came back, or is."""
+def landfill_diversion(outcomes: Sequence[Outcome], period: Period) -> Figure:
+    """Of all returns and ends of life of which it is known whether they went to the landfill."""
+    known = [one.landfilled for one in outcomes if period.holds(one.at)]
+    told = [one for one in known if one is not None]
+    return _ratio(LANDFILL_DIVERSION, told.count(False), len(told), NO_OUTCOME)
+
+
+def no_fault_found(outcomes: Sequence[Outcome], period: Period) -> Figure:
+    """Of returns that were inspected."""
+    known = [one.defect for one in _returns(outcomes, period) if one.defect is not None]
+    return _ratio(NO_FAULT_FOUND, known.count(False), len(known), NO_OUTCOME)
+
+
+def days_overdue(lines: Sequence[LeaseLine], period: Period) -> Figure:
+    """Of the lines that fell due in the period, those in time with 0 days."""
     late = [
-        max(0.0, ((one.back or pool.period.until) - one.due) / DAY)
-        for story in pool.stories
-        for one in story.lines
-        if pool.period.holds(one.due)
+        max(0, (one.returned if one.returned is not None else period.until) - one.due)
+        for one in lines
+        if period.holds(one.due)
     ]
-    formula = "mean(max(0, return or end of the period - due))"
-    return _mean("days_overdue", "days", formula, late, "nothing was due")
+    return _mean(DAYS_OVERDUE, late, DAY_MS, "no lease line fell due in the period")
 
 
-def _decided(pool: Pool) -> list[Decision]:
-    return [d for story in pool.stories for d in story.decisions if pool.period.holds(d.at)]
+def _returns(outcomes: Sequence[Outcome], period: Period) -> list[Outcome]:
+    return [one for one in outcomes if one.returned and period.holds(one.at)]
 
 
-FLEET_AT = 7
-FIGURES: tuple[Callable[[Pool], Figure], ...] = (
-    return_rate,
-    pool_return_rate,
-    cycle_time,
-    processing_time,
-    utilisation,
-    turns,
-    cycle_days,
-    loss_rate,
-    expected_trips,
-    recovery_rate,
-    value_recovered,
-    first_pass_yield,
-    landfill_diversion,
-    no_fault_found,
-    days_overdue,
-)
+def pool_return_measure(days: int) -> Measure:
+    """The pool return rate by an age in days."""
+    formula = f"back by {days} days / sent out in the period; what is still out is censored"
+    return Measure(f"pool_return_rate_{days}d", f"{formula} (Kaplan-Meier)", "share")
+
+
+def figures(
+    records: Records, period: Period, safety: float = 0, returns: Curve | None = None
+) -> list[Figure]:
+    """Every figure of some records, with a safety stock of so many assets; `returns` is the curve
+    of their returns, where somebody has it."""
+    trips, members, outcomes = records.trips, records.members, records.outcomes
+    found = returns if returns is not None else return_curve(trips, period)
+    return [
+        return_rate(trips, period),
+        *(pool_return_rate(found, days) for days in AGES),
+        return_cycle_time(trips, period),
+        processing_time(trips, period),
+        dwell(records.stays, period),
+        utilisation(records.stage_times),
+        turns(trips, members, period),
+        cycle_days(trips, members, period),
+        fleet_size(trips, members, period, safety),
+        loss_rate(members, period),
+        expected_trips(trips, period),
+        recovery_rate(outcomes, period),
+        value_recovered(outcomes, period),
+        first_pass_yield(outcomes, period),
+        landfill_diversion(outcomes, period),
+        no_fault_found(outcomes, period),
+        days_overdue(records.lines, period),
+    ]

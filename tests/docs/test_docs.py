@@ -12,6 +12,8 @@ import retour
 from api.app import create_app
 from commands.settings import Settings
 from tracker.clocks import SystemClock
+from tracker.fleet_records import Period, Records
+from tracker.kpi import figures
 from tracker.stores.sqlite import SqliteStore
 
 ROOT = Path(retour.__file__).parent
@@ -83,6 +85,12 @@ def logged(path):
                 "exception",
             ) and ast.unparse(value) in ("log", "structlog.get_logger()"):
                 yield node.args[0]
+
+
+def test_every_figure_is_documented_and_every_documented_one_exists():
+    page = (ROOT / "docs/figures.md").read_text().replace("`, `_", "` | `pool_return_rate_")
+    told = {one.measure.name for one in figures(Records(), Period(0, 1))}
+    assert set(re.findall(r"`([a-z]+_[a-z0-9_]+|dwell|utilisation|turns)` \|", page)) == told
 
 
 def test_every_event_of_the_log_is_documented_and_every_documented_one_exists():

@@ -1,206 +1,233 @@
-"""A fleet's figures, on cases small enough to be worked out by hand."""
+"""The figures of a fleet, by hand and by property."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tracker.inspection import Inspection, Judged
-from tracker.kpi import Due, Period, Spell, Story, Trip, figures, returned_by, trips
-from tracker.life_ports import Decision, Inspected
-from tracker.stamps import DAY
-from tracker.stories import Asked, By, grouped, stories_of, with_partner
-from tracker.work import Done, Order
-
-HUNDRED = Period(0, 100 * DAY)
-
-
-def spells(*path):
-    """Stages from days on, one after the other; the last one lasts."""
-    days = [day for day, _ in path]
-    return tuple(
-        Spell(stage, day * DAY, days[n + 1] * DAY if n + 1 < len(days) else None)
-        for n, (day, stage) in enumerate(path)
-    )
-
-
-def story(asset, *path, **fields):
-    return Story(asset, "pallet", "depot", spells(*path), **fields)
-
-
-# Two trips and back; out for good; back and under repair; lost; scrapped.
-BUSY = story(
-    "busy",
-    (0, "ready"),
-    (10, "outbound"),
-    (11, "in_use"),
-    (29, "return_transit"),
-    (30, "received"),
-    (32, "ready"),
-    (50, "outbound"),
-    (51, "in_use"),
-    (70, "received"),
-    (71, "inspection"),
-    (74, "ready"),
+from tracker import kpi
+from tracker.fleet_records import (
+    DAY_MS,
+    LeaseLine,
+    Member,
+    Outcome,
+    Period,
+    Records,
+    StageTime,
+    Stay,
+    Trip,
 )
-OUT = story("out", (0, "ready"), (40, "outbound"), (41, "in_use"))
-MENDED = story("mended", (0, "ready"), (20, "in_use"), (60, "received"), (61, "repair"))
-LOST = story("lost", (0, "ready"), (80, "in_use"), (90, "lost"))
-SCRAPPED = story("scrapped", (-10, "inspection"), (5, "recycle"))
-NEW = story("new", (95, "ready"))
-FLEET = [BUSY, OUT, MENDED, LOST, SCRAPPED, NEW]
+from tracker.kaplan_meier import Time, curve
+
+HUNDRED = Period(0, 100 * DAY_MS)
+ABOUT = ("A", "keg", "pub", "acme")
 
 
-def told(stories=FLEET, period=HUNDRED, stock=0):
-    return {one.name: one for one in figures(stories, period, stock)}
+def trip(dispatched, received=None, ready=None, lost=None):
+    """A trip, in days."""
+    days = (None if one is None else int(one * DAY_MS) for one in (received, ready, lost))
+    return Trip(*ABOUT, int(dispatched * DAY_MS), *days)
 
 
-class TestTrips:
-    def test_out_and_in_again(self):
-        days = [
-            tuple(None if at is None else at / DAY for at in trip) for trip in trips(BUSY.spells)
-        ]
-        assert days == [(10, 30, 32), (50, 70, 74)]
-        assert trips(OUT.spells) == [Trip(40 * DAY, None, None)]
-        assert trips(MENDED.spells) == [Trip(20 * DAY, 60 * DAY, 61 * DAY)]
-
-    def test_what_was_lost_has_not_come_back(self):
-        assert trips(LOST.spells) == [Trip(80 * DAY, None, None)]
-
-    def test_what_goes_out_from_receiving_has_begun_another_trip(self):
-        path = spells((0, "in_use"), (5, "received"), (6, "outbound"), (9, "ready"))
-        assert trips(path) == [Trip(0, 5 * DAY, None), Trip(6 * DAY, 9 * DAY, 9 * DAY)]
-
-    def test_an_unknown_stage_ends_nothing(self):
-        path = spells((0, "in_use"), (5, None), (6, "return_transit"), (9, "ready"))
-        assert trips(path) == [Trip(0, 9 * DAY, 9 * DAY)]
+# Two back after 10 and 20 days; one sent out 15 days before the end, and one lost on day 40: both
+# are still out. The last trip began before the period, and is none of its cohort.
+TRIPS = [trip(0, 10, 12), trip(10, 30, 34), trip(85), trip(20, lost=40), trip(-30, 5, 6)]
 
 
-class TestReturns:
-    def test_who_is_still_out_is_censored(self):
-        """Of five sent out: back after 20, 20 and 40 days; out for 20 and for 60 by day 100.
-
-        S(20) = 1 - 2/5 = 0.6; at 40 two are waited for: S(40) = 0.6 (1 - 1/2) = 0.3.
-        """
-        cohort = [trip for one in FLEET for trip in trips(one.spells)]
-        curve = returned_by(cohort, 100 * DAY)
-        assert [(days, round(share, 6), n) for days, share, n in curve] == [
-            (20, 0.6, 5),
-            (40, 0.3, 2),
-        ]
-        assert told()["pool_return_rate"].value == pytest.approx(0.7)
-        assert told()["return_rate"].value == pytest.approx(3 / 5)
-
-    @given(
-        st.lists(
-            st.tuples(st.integers(0, 50), st.none() | st.integers(0, 40)), min_size=1, max_size=30
-        )
-    )
-    def test_censoring_never_tells_less_than_the_plain_share(self, sent):
-        cohort = [
-            Trip(out * DAY, None if away is None else (out + away) * DAY, None)
-            for out, away in sent
-        ]
-        curve = returned_by(cohort, 100 * DAY)
-        back = sum(trip.received is not None for trip in cohort) / len(cohort)
-        still = curve[-1][1] if curve else 1.0
-        assert 1 - still >= back - 1e-9
-        if back == 1:
-            assert still == pytest.approx(0)
+def pool_return_rate(trips, days):
+    return kpi.pool_return_rate(kpi.return_curve(trips, HUNDRED), days)
 
 
-def test_the_figures_of_a_hundred_days():
-    found = told(stock=2)
-    assert found["cycle_time"].value == 20  # of 20, 20 and 40 days
-    assert found["processing_time"].value == pytest.approx((2 + 4 + 1) / 3)
-    # In use: busy 18 + 19, out 59, mended 40, lost 10 days. Available: but for lost and recycled.
-    available = 100 + 100 + 100 + 90 + 5 + 5
-    assert found["utilisation"].value == pytest.approx(146 / available)
-    # At the beginning five were there, at the end busy, out, mended and new: 4.5 on average.
-    assert found["turns"].value == pytest.approx(5 * 365 / 100 / 4.5)
-    assert found["cycle_days"].value == pytest.approx(365 / found["turns"].value)
-    assert found["fleet_size"].value == pytest.approx(0.05 * found["cycle_days"].value + 2)
-    # One was new, one was recycled, and four are found at the close: one is missing.
-    assert found["loss_rate"].value == pytest.approx((5 + 1 - 1 - 4) / 4.5)
-    assert found["expected_trips"].value == 5
-    assert found["landfill_diversion"].value == 1
+def told(figure):
+    value = None if figure.value is None else pytest.approx(figure.value)
+    return value, figure.numerator, figure.denominator
 
 
-def test_a_loss_rate_counts_what_was_there_bought_and_retired():
-    """Four were there, one was bought, one retired, one was lost: three are found at the close."""
-    there = [story(n, (-9, "ready")) for n in "abc"] + [story("d", (-9, "ready"), (9, "lost"))]
-    bought, retired = story("e", (50, "ready")), story("f", (-9, "ready"), (7, "dispose"))
-    found = told([*there, bought, retired])
-    assert found["loss_rate"].value == pytest.approx((5 + 1 - 1 - 4) / 4.5)
-    assert found["landfill_diversion"].value == 0
+@pytest.mark.parametrize(
+    ("figure", "value", "numerator", "denominator"),
+    [
+        (kpi.return_rate(TRIPS, HUNDRED), 0.5, 2, 4),
+        # At 10 days four are at risk: 1/4. At 20 two are, for one has been out for 15 only:
+        # 1 - 3/4 x 1/2. Without censoring it would be 2/4.
+        (pool_return_rate(TRIPS, 7), 0.0, 0, 4),
+        (pool_return_rate(TRIPS, 30), 0.625, 2, 4),
+        (pool_return_rate(TRIPS, 90), None, 2, 4),  # 80 days is the longest out
+        (kpi.return_cycle_time(TRIPS, HUNDRED), 65 / 3, 65, 3),  # 10, 20 and 35 days
+        (kpi.processing_time(TRIPS, HUNDRED), 7 / 3, 7, 3),  # 2, 4 and 1
+        (kpi.expected_trips(TRIPS, HUNDRED), 4, 4, 1),
+    ],
+    ids=lambda one: one.measure.name if isinstance(one, kpi.Figure) else "",
+)
+def test_figures_of_trips(figure, value, numerator, denominator):
+    assert (numerator, denominator) == (figure.numerator, pytest.approx(figure.denominator))
+    assert figure.value == (None if value is None else pytest.approx(value))
+    assert (figure.why is None) == (value is not None)
 
 
-def test_what_was_found_decided_and_done():
-    def inspected(day, failed=False, because=()):
-        judged = Judged("A", failed, because)
-        return Inspected(f"i{day}", "a", day * DAY, 0, "me", Inspection(), judged, 1, {})
-
-    def decided(number, kind, value):
-        at = number * DAY
-        return Decision(
-            f"d{number}", "a", number, at, at, "me", kind, kind, kind, value, 0, None, None
-        )
-
-    def repaired(day):
-        return Order(f"o{day}", "a", "repair", 0, "me", Done(), None, None, day * DAY, "done", 1)
-
-    one = story(
-        "a",
-        (0, "ready"),
-        (1, "in_use"),
-        (2, "received"),
-        (3, "in_use"),
-        (4, "received"),
-        inspections=(inspected(5, because=("bent",)), inspected(11), inspected(21, failed=True)),
-        orders=(repaired(10), repaired(20), repaired(30)),
-        decisions=(decided(6, "repair", 30.0), decided(7, "restock", 20.0)),
-        worth=((6, 40.0), (7, 60.0)),
-        lines=(Due("acme", 0, 10 * DAY, 12 * DAY), Due("acme", 0, 20 * DAY, 19 * DAY)),
-    )
-    found = told([one])
-    assert found["recovery_rate"].value == 1 / 2
-    assert found["value_recovered"].value == pytest.approx(50 / 100)
-    assert (found["first_pass_yield"].value, found["first_pass_yield"].of) == (1 / 2, 2)
-    assert found["no_fault_found"].value == pytest.approx(1 / 3)
-    assert found["days_overdue"].value == 1  # two days, and none
+def test_what_has_not_been_out_so_long_is_not_at_risk():
+    steps = kpi.return_curve(TRIPS, HUNDRED).steps
+    assert [(one.age // DAY_MS, one.at_risk, one.back) for one in steps] == [(10, 4, 1), (20, 2, 1)]
 
 
-def test_of_nothing_nothing_is_told_and_the_reason_is():
-    for one in figures([], HUNDRED):
-        assert one.value is None, one
-        assert one.but
-        assert one.formula
+def test_what_is_lost_is_still_out():
+    """Were it censored on the day that it is told lost, all would seem to come back."""
+    trips = [trip(0, 10), trip(0, lost=5)]
+    assert pool_return_rate(trips, 90).value == 0.5
 
 
-def test_what_is_still_out_is_overdue_until_the_end_of_the_period():
-    late = story("a", (0, "in_use"), lines=(Due("acme", 0, 90 * DAY, None),))
-    assert told([late])["days_overdue"].value == 10
+def member(days, opening=False, bought=False, retired=False, found=True):
+    return Member("A", "keg", opening, bought, retired, found, days * DAY_MS)
 
 
-def test_a_partner_is_told_what_was_on_its_account():
-    lines = (Due("acme", 5 * DAY, 35 * DAY, 30 * DAY), Due("bolt", 45 * DAY, 65 * DAY, 70 * DAY))
-    shared = BUSY._replace(lines=lines)
-    acme = with_partner(shared, "acme")
-    assert [trip.received for trip in trips(acme.spells)] == [30 * DAY]
-    assert [one.customer for one in acme.lines] == ["acme"]
-    groups = grouped([shared, OUT], By.PARTNER)
-    assert list(groups) == ["acme", "bolt"]
-    assert told(groups["bolt"])["days_overdue"].value == 5
-    assert list(grouped([shared, OUT], By.SITE)) == ["depot"]
+# Opening 3, bought 1, retired 1, found 2: one is missing. 100 + 100 + 50 + 75 days of 100.
+POOL = [
+    member(100, opening=True),
+    member(50, opening=True, retired=True, found=False),
+    member(100, opening=True, found=False),
+    member(75, bought=True),
+]
 
 
-def test_stories_come_from_what_was_told(known, make):
-    hours = 3_600_000
-    kinds = ("dispatched", "lease_started", "collected", "received")
-    begin = make.NOW - 10 * DAY
-    facts = [make.fact(begin + n * hours, kind) for n, kind in enumerate(kinds)]
-    known.record(make.message(make.fix(begin - hours), *facts, received=make.NOW))
-    (one,) = known.ask(lambda tx: [*stories_of(tx, Asked())])
-    (trip,) = trips(one.spells)
-    assert trip == Trip(begin, begin + 3 * hours, None)
-    assert known.ask(lambda tx: [*stories_of(tx, Asked(class_="other"))]) == []
-    assert known.ask(lambda tx: [*stories_of(tx, Asked(partner="acme"))]) == []
+def test_figures_of_the_pool():
+    loss = kpi.loss_rate(POOL, HUNDRED)
+    assert (loss.value, loss.numerator, loss.denominator) == (pytest.approx(1 / 3.25), 1, 3.25)
+    turns = kpi.turns(TRIPS, POOL, HUNDRED)  # four fills in 325 / 365 years of an asset
+    assert told(turns) == (4 * 365 / 325, 4, 325 / 365)
+    assert kpi.cycle_days(TRIPS, POOL, HUNDRED).value == pytest.approx(325 / 4)
+    size = kpi.fleet_size(TRIPS, POOL, HUNDRED, safety=5)
+    assert size.value == pytest.approx(0.04 * (65 / 3 + 7 / 3) + 5)
+
+
+def test_found_again_makes_a_loss_good():
+    again = Member("A", "keg", False, False, False, True, DAY_MS)
+    assert kpi.loss_rate([*POOL, again], HUNDRED).numerator == 0
+
+
+def test_utilisation_leaves_out_what_is_gone_or_not_known():
+    times = [
+        StageTime("A", "keg", "in_use", 30, use=True),
+        StageTime("A", "keg", "ready", 10),
+        StageTime("A", "keg", "lost", 500, gone=True),
+        StageTime("A", "keg", None, 500),
+    ]
+    assert kpi.utilisation(times).value == 0.75
+
+
+def test_dwell_is_of_stays_that_ended_in_the_period():
+    def stay(since, last, until):
+        return Stay(*ABOUT, since * DAY_MS, last * DAY_MS, until and until * DAY_MS)
+
+    stays = [stay(1, 5, 6), stay(10, 12, 20), stay(50, 99, None), stay(-9, -5, -1)]
+    assert told(kpi.dwell(stays, HUNDRED)) == (3, 6, 2)
+
+
+def test_days_overdue_are_of_lines_due_in_the_period():
+    def line(due, returned=None):
+        return LeaseLine(*ABOUT, due * DAY_MS, returned and returned * DAY_MS)
+
+    lines = [line(10, 8), line(20, 26), line(90), line(-5), line(100)]
+    assert told(kpi.days_overdue(lines, HUNDRED)) == (16 / 3, 16, 3)
+
+
+def outcome(kind=None, at=1, **said):
+    return Outcome(*ABOUT, at * DAY_MS, kind=kind, **said)
+
+
+OUTCOMES = [
+    outcome("repair", proceeds=0, cost=10, book_value=50, defect=True, passed=True),
+    outcome("repair", defect=True, passed=False, landfilled=False),
+    outcome("restock", defect=False, landfilled=False),
+    outcome("resell", proceeds=60, cost=5, book_value=40, landfilled=False),
+    outcome("dispose", landfilled=True, defect=True),
+    outcome("recycle", returned=False, landfilled=False),
+    outcome(),
+    outcome("repair", at=200, passed=True, defect=False, landfilled=True),  # after the period
+]
+
+
+@pytest.mark.parametrize(
+    ("of", "value", "numerator", "denominator"),
+    [
+        (kpi.recovery_rate, 3 / 5, 3, 5),
+        (kpi.value_recovered, 45 / 90, 45, 90),
+        (kpi.first_pass_yield, 1 / 2, 1, 2),
+        (kpi.landfill_diversion, 4 / 5, 4, 5),
+        (kpi.no_fault_found, 1 / 4, 1, 4),
+    ],
+)
+def test_figures_of_what_became_of_it(of, value, numerator, denominator):
+    assert told(of(OUTCOMES, HUNDRED)) == (value, numerator, denominator)
+    assert of([], HUNDRED).value is None
+    assert "no inspection" in of([], HUNDRED).why
+
+
+def test_money_in_several_currencies_is_not_added_up():
+    some = [
+        outcome("resell", proceeds=1, cost=0, book_value=9, currency=one) for one in ("EUR", "USD")
+    ]
+    figure = kpi.value_recovered(some, HUNDRED)
+    assert (figure.value, "EUR, USD" in figure.why) == (None, True)
+
+
+@pytest.mark.parametrize("period", [HUNDRED, Period(5, 5)])
+@pytest.mark.parametrize("records", [Records(), Records(members=None, stage_times=None)])
+def test_of_nothing_no_figure_is_known_and_each_says_why(records, period):
+    found = kpi.figures(records, period)
+    assert len({one.measure.name for one in found}) == len(found) == 19
+    assert [one.measure.name for one in found if one.value is not None or not one.why] == []
+
+
+ages = st.lists(st.integers(1, 50), min_size=1, max_size=30)
+
+
+@given(ages, st.integers(0, 60))
+def test_without_censoring_the_curve_is_the_plain_share(given_, age):
+    found = curve([Time(one, True) for one in given_]).at(age)
+    assert found == pytest.approx(sum(one <= age for one in given_) / len(given_))
+
+
+def test_beyond_what_was_seen_nothing_is_told_unless_all_are_back():
+    """The last one that comes back takes the estimate to 1, whoever was sent out after it."""
+    found = curve([Time(3, False), Time(5, True)])
+    assert (found.at(5), found.at(6)) == (1.0, None)
+    assert curve([Time(3, True), Time(5, True)]).at(6) == 1.0
+    assert curve([]).at(0) is None
+
+
+times = st.lists(st.builds(Time, st.integers(1, 50), st.booleans()), min_size=1, max_size=30)
+
+
+@given(times, st.integers(0, 60))
+@example([Time(1, False), Time(2, True)], 2)
+def test_censoring_never_lowers_the_curve_below_back_by_sent(given_, age):
+    found = curve(given_)
+    share = found.at(age)
+    plain = sum(one.back and one.age <= age for one in given_) / len(given_)
+    assert share is None or plain - 1e-9 <= share <= 1 + 1e-9
+    assert found.back_by(age) == sum(one.back and one.age <= age for one in given_)
+
+
+@given(times)
+def test_the_curve_rises_and_order_is_nothing_to_it(given_):
+    found = curve(given_)
+    shares = [one.share for one in found.steps]
+    assert shares == sorted(shares)
+    assert curve(given_[::-1]) == found
+
+
+some_trips = st.lists(
+    st.tuples(st.floats(-50, 150), st.none() | st.floats(0, 100)).map(
+        lambda one: trip(one[0], None if one[1] is None else one[0] + one[1])
+    ),
+    max_size=20,
+)
+
+
+@given(some_trips)
+def test_the_pool_return_rate_is_never_below_the_return_rate(trips):
+    seen = [  # as it is known at the period's end
+        one._replace(received=None) if one.received and one.received >= HUNDRED.until else one
+        for one in trips
+    ]
+    plain, pool = kpi.return_rate(seen, HUNDRED), kpi.return_curve(seen, HUNDRED)
+    if plain.value is not None:
+        assert pool.at(pool.reach) >= plain.value - 1e-9
