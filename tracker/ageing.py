@@ -4,19 +4,21 @@ spent is looked at."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import orjson
 
 from tracker.learning import Story, learned, lives, thinned
 from tracker.life import renewals
-from tracker.life_ports import Fitted, Inspected, Known
+from tracker.life_ports import Fitted, Inspected, Known, Uses
 from tracker.living import models_of
 from tracker.ports import Reader
 from tracker.reliability import Life
-from tracker.spending import Swept, sweep
+from tracker.spending import Scales, Swept, sweep
 from tracker.wear import Worn, worn
 from tracker.work import Order
+
+AT_ONCE = 2_000  # assets: of many more the collector of garbage makes much
 
 
 def learn(reader: Reader, now: int) -> list[Fitted]:
@@ -41,24 +43,32 @@ def _lives(
 ) -> list[Life]:
     """The rows of a class: of all assets with a story, and some of the others."""
     told, others = list[Story](), list[Story]()
-    for use in reader.every_use(known.class_.id):
-        total = orjson.loads(use.total) if use.total else {}
-        borne = worn(total, known.class_.stress) if total else Worn()
-        story = Story(use.asset, found.get(use.asset, ()), done.get(use.asset, ()), borne)
-        (told if story.inspections or story.orders else others).append(story)
+    for uses in _uses(reader, known.class_.id):
+        for asset, text in zip(uses.asset, uses.total, strict=True):
+            borne = worn(orjson.loads(text), known.class_.stress) if text else Worn()
+            story = Story(asset, found.get(asset, ()), done.get(asset, ()), borne)
+            (told if story.inspections or story.orders else others).append(story)
     some, weight = thinned(others)
     return [*lives(known.class_, told), *lives(known.class_, some, weight)]
 
 
-def age(reader: Reader, now: int) -> list[Swept]:
-    """What has changed of how much of their lives assets have spent, class by class."""
+def age(reader: Reader, now: int) -> Iterator[Swept]:
+    """What has changed of how much of their lives assets have spent, some at a time."""
     book, done = reader.class_book(), _orders(reader)
     models = models_of(book, reader.models())
-    swept = []
     for id, known in book.items():
         renewed = {asset: renewals(orders, known.class_) for asset, orders in done.items()}
-        swept.append(sweep(known.class_, models.get(id), reader.every_use(id), renewed, now))
-    return swept
+        scales = Scales.of(known.class_, models.get(id))
+        for uses in _uses(reader, id):
+            yield sweep(scales, uses, renewed, now)
+
+
+def _uses(reader: Reader, class_: str) -> Iterator[Uses]:
+    """How all assets of a class were used, some at a time."""
+    after = ""
+    while (uses := reader.uses(class_, after, AT_ONCE)).asset:
+        yield uses
+        after = uses.asset[-1]
 
 
 def _orders(reader: Reader) -> dict[str, list[Order]]:

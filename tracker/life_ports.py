@@ -86,16 +86,17 @@ class Spent(NamedTuple):
     remaining: float | None
 
 
-class Use(NamedTuple):
-    """How an asset was used: its attributes, its totals (JSON; None: nothing was counted), and how
-    much of its life it had spent when a sweep last looked, by what."""
+class Uses(NamedTuple):
+    """How some assets were used, a column each: their attributes and totals (JSON; None: nothing
+    was counted), and how much of their lives they had spent when a sweep last looked, by what,
+    after how many trips."""
 
-    asset: str
-    attributes: str
-    total: str | None
-    spent: float | None
-    because: str | None
-    trips: float | None
+    asset: Sequence[str] = ()
+    attributes: Sequence[str] = ()
+    total: Sequence[str | None] = ()
+    spent: Sequence[float | None] = ()
+    because: Sequence[str | None] = ()
+    trips: Sequence[float | None] = ()
 
 
 class LifeFilter(NamedTuple):
@@ -146,8 +147,8 @@ class LifeReader(Protocol):
     def spent(self, wanted: LifeFilter, after: tuple[float, str] | None, limit: int) -> list[Spent]:
         """Assets by how much of their life they have spent, the most first."""
 
-    def every_use(self, class_: str) -> Iterator[Use]:
-        """How every asset of a class was used."""
+    def uses(self, class_: str, after: str, limit: int) -> Uses:
+        """How assets of a class were used, by id, after an id."""
 
 
 class LifeWriter(LifeReader, Protocol):

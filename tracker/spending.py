@@ -4,11 +4,13 @@ The greatest of these shares: trips of the limit, age of the limit, what was bor
 bearable, the chance to fail on the next trip of the class's bound. At 1 a life is at its end.
 What `tracker.end_of_life` finds of one asset exactly, this finds of a million in seconds; it
 leaves out what is no share (papers, services, a failure just found).
+
+All that is counted goes linearly into what harms, so a class is a weight for each counter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,13 +18,15 @@ import orjson
 from numpy.typing import NDArray
 
 from tracker.asset_class import AssetClass
-from tracker.life import dates_of
-from tracker.life_ports import Spent, Use
+from tracker.life import MADE, dates_of
+from tracker.life_ports import Spent, Uses
 from tracker.reliability import Model
 from tracker.stamps import DAY
-from tracker.wear import Renewal, Worn, shares, unfelt, worn, worn_trips
+from tracker.usage import NONE, Totals
+from tracker.wear import RATES, Renewal, worn, worn_trips
 
 CHANGED = 0.002  # of a life: less is not written down
+ONE = 1_000_000  # of a counter, to learn its weight from
 Numbers = NDArray[np.float64]
 
 
@@ -33,111 +37,191 @@ class Swept(NamedTuple):
     gone: list[str]
 
 
-class _Column(NamedTuple):
-    """One asset's figures: its trips, how many a new one would be as worn after, its age in days
-    (nan: not known), the share that it has borne, and what wears it per trip."""
+class _Fleet(NamedTuple):
+    """Assets of a class, a row each: what they have borne (columns as `AMOUNTS`), after how many
+    trips new ones would be as worn, and how old they are in days (nan: not known)."""
 
-    trips: float
-    worn: float
-    age: float
-    borne: float
-    rates: tuple[float, ...]
+    borne: Numbers
+    worn: Numbers
+    age: Numbers
+
+    @property
+    def trips(self) -> Numbers:
+        trips: Numbers = self.borne[:, 0]
+        return trips
+
+    def rates(self) -> Numbers:
+        """What wears them, per trip, in the order of models."""
+        amounts = self.borne[:, [AMOUNTS.index(_OF_RATE[name]) for name in RATES]]
+        rates: Numbers = amounts / np.maximum(self.trips, 1)[:, None]
+        return rates
 
 
-def sweep(
-    class_: AssetClass,
-    model: Model | None,
-    uses: Iterable[Use],
-    renewals: Mapping[str, Sequence[Renewal]],
-    now: int,
-) -> Swept:
-    """What has changed of how much of their lives the assets of a class have spent."""
-    listed = [*uses]
-    columns = [_column(class_, model, use, renewals.get(use.asset, ()), now) for use in listed]
-    trips = np.array([one.trips for one in columns])
-    found = _shares(class_, model, columns, trips)
-    if not found or not listed:
-        return Swept([], [use.asset for use in listed if use.spent is not None])
-    names, table = [*found], np.vstack([found[name][0] for name in found])
+AMOUNTS = ("trips", "hours", "kilometres", "shock_dose", "degree_hours", "repairs")
+_OF_RATE = {"repairs": "repairs", "shock": "shock_dose", "temperature": "degree_hours"}
+_OF_BUDGET = {"cycles": "trips"}
+
+
+class Scales(NamedTuple):
+    """What assets of a class are judged by: made once for all of them."""
+
+    class_: AssetClass
+    model: Model | None
+    weights: Weights
+    made: Callable[[str], float]
+
+    @classmethod
+    def of(cls, class_: AssetClass, model: Model | None) -> Scales:
+        return cls(class_, model, Weights(class_, model), _made())
+
+
+def sweep(by: Scales, uses: Uses, renewals: Mapping[str, Sequence[Renewal]], now: int) -> Swept:
+    """What has changed of how much of their lives some assets of a class have spent."""
+    class_, model = by.class_, by.model
+    if not uses.asset:
+        return Swept([], [])
+    fleet = _fleet(by, uses, renewals, now)
+    found = dict(_shares(class_, model, fleet))
+    before = np.array(uses.spent, dtype=np.float64)
+    if not found:
+        return Swept([], [uses.asset[n] for n in np.flatnonzero(~np.isnan(before)).tolist()])
+    names, table = [*found], np.vstack([*found.values()])
     best = np.nan_to_num(table, nan=-1.0).argmax(axis=0)
-    most = table[best, np.arange(len(listed))]
-    failing = found["likely_to_fail"][1] if "likely_to_fail" in found else None
-    left = _left(model, columns) if model is not None else None
-    swept = Swept([], [])
-    for n, use in enumerate(listed):
-        share, because = float(most[n]), names[int(best[n])]
-        if np.isnan(share):
-            swept.gone.extend([use.asset] if use.spent is not None else [])
-        elif _differs(use, share, because, columns[n].trips):
-            p = float(failing[n]) if failing is not None else None
-            rest = float(left[n]) if left is not None else None
-            one = Spent(use.asset, class_.id, share, because, columns[n].trips, p, rest)
-            swept.spent.append(one)
-    return swept
+    most = table[best, np.arange(len(uses.asset))]
+    unknown = np.isnan(most)
+    rows = np.flatnonzero(~unknown & ~_is_known(uses, before, names, best, most, fleet.trips))
+    fails = None if model is None else _p_fail(model, fleet)
+    left = None if model is None else _left(model, fleet)
+    spent = [
+        Spent(
+            uses.asset[n],
+            class_.id,
+            float(most[n]),
+            names[int(best[n])],
+            float(fleet.trips[n]),
+            None if fails is None else float(fails[n]),
+            None if left is None else float(left[n]),
+        )
+        for n in rows.tolist()
+    ]
+    return Swept(
+        spent, [uses.asset[n] for n in np.flatnonzero(unknown & ~np.isnan(before)).tolist()]
+    )
 
 
-def _differs(use: Use, share: float, because: str, trips: float) -> bool:
-    known = use.spent is not None and use.because == because and use.trips == trips
-    return not known or abs((use.spent or 0.0) - share) > CHANGED
+def _is_known(
+    uses: Uses, spent: Numbers, names: Sequence[str], best: Numbers, most: Numbers, trips: Numbers
+) -> NDArray[np.bool_]:
+    """Of whom the same is stored."""
+    numbers: dict[str | None, int] = {name: n for n, name in enumerate(names)}
+    by = np.array([numbers.get(name, -1) for name in uses.because])
+    before = np.array(uses.trips, dtype=np.float64)
+    same: NDArray[np.bool_] = (by == best) & (before == trips) & (abs(spent - most) <= CHANGED)
+    return same
 
 
-def _column(
-    class_: AssetClass, model: Model | None, use: Use, renewed: Sequence[Renewal], now: int
-) -> _Column:
-    total = orjson.loads(use.total) if use.total else {}
-    budget = class_.budget
-    knows = budget.shock_dose is not None or budget.degree_hours is not None
-    felt = knows or (model is not None and any(model.coefficients))
-    borne = worn(total, class_.stress) if felt else unfelt(total)
-    age = float("nan")
-    if use.attributes != "{}":
-        made = dates_of(orjson.loads(use.attributes)).made
-        age = age if made is None else (now - made) / DAY
-    share = sum(shares(borne, budget, renewed).values())
-    return _Column(borne.trips, worn_trips(borne.trips, renewed), age, share, _rates(borne))
+def _fleet(by: Scales, uses: Uses, renewals: Mapping[str, Sequence[Renewal]], now: int) -> _Fleet:
+    weigh, loads = by.weights, orjson.loads
+    totals = (loads(text) if text else NONE for text in uses.total)
+    borne = np.array([weigh.of(total) for total in totals], dtype=np.float64)
+    worn_ = borne[:, 0].copy()
+    if renewals:
+        for n, asset in enumerate(uses.asset):
+            if (some := renewals.get(asset)) is not None:
+                worn_[n] = worn_trips(float(borne[n, 0]), some)
+    ages = np.array([*map(by.made, uses.attributes)], dtype=np.float64)
+    return _Fleet(borne, worn_, (now - ages) / DAY)
 
 
-def _rates(borne: Worn) -> tuple[float, ...]:
-    return tuple(borne.rates().values())
+class Weights(dict[str, tuple[float, ...]]):
+    """What each counter adds to each amount, by the bounds of a class: learned from the exact sum
+    (`tracker.wear`) when a counter is first met. What nobody asks for is not added up."""
+
+    def __init__(self, class_: AssetClass, model: Model | None) -> None:
+        super().__init__()
+        self._stress = class_.stress
+        budget = class_.budget.model_dump(exclude_none=True)
+        self._asked = {"trips", *(_OF_BUDGET.get(name, name) for name in budget)}
+        if model is not None and any(model.coefficients):
+            self._asked |= {*_OF_RATE.values()}
+
+    def __missing__(self, name: str) -> tuple[float, ...]:
+        alone = worn({name: ONE}, self._stress)
+        found = tuple(getattr(alone, amount) / ONE for amount in AMOUNTS)
+        asked = [w for w, amount in zip(found, AMOUNTS, strict=True) if amount in self._asked]
+        self[name] = found if any(asked) else ()
+        return self[name]
+
+    def of(self, total: Totals) -> tuple[float, ...]:
+        """What an asset has borne."""
+        trips = hours = kilometres = dose = heat = repairs = 0.0
+        for name, count in total.items():
+            if weights := self[name]:
+                a, b, c, d, e, f = weights
+                trips += a * count
+                hours += b * count
+                kilometres += c * count
+                dose += d * count
+                heat += e * count
+                repairs += f * count
+        return trips, hours, kilometres, dose, heat, repairs
+
+
+def _made() -> Callable[[str], float]:
+    """When an asset was made (epoch ms; nan: not known), by its attributes; days come again."""
+    known = dict[object, float]()
+
+    def made(attributes: str) -> float:
+        if MADE not in attributes:
+            return np.nan
+        said = orjson.loads(attributes).get(MADE)
+        if said not in known:
+            at = dates_of({MADE: said}).made
+            known[said] = np.nan if at is None else float(at)
+        return known[said]
+
+    return made
 
 
 def _shares(
-    class_: AssetClass, model: Model | None, columns: Sequence[_Column], trips: Numbers
-) -> dict[str, tuple[Numbers, Numbers]]:
-    """The shares by what they are of, each beside the figure that it is made of."""
-    found = dict[str, tuple[Numbers, Numbers]]()
+    class_: AssetClass, model: Model | None, fleet: _Fleet
+) -> Iterator[tuple[str, Numbers]]:
+    """The shares, by what they are of."""
     if class_.limits.cycles is not None:
-        found["limit_cycles"] = trips / class_.limits.cycles, trips
+        yield "limit_cycles", fleet.trips / class_.limits.cycles
     if class_.limits.age_days:
-        ages = np.array([one.age for one in columns])
-        found["limit_age"] = ages / class_.limits.age_days, ages
-    if class_.budget.model_dump(exclude_none=True):
-        borne = np.array([one.borne for one in columns])
-        found["worn_out"] = borne, borne
+        yield "limit_age", fleet.age / class_.limits.age_days
+    if budget := class_.budget.model_dump(exclude_none=True):
+        left = np.divide(
+            fleet.worn, fleet.trips, out=np.ones_like(fleet.worn), where=fleet.trips > 0
+        )
+        used = np.zeros_like(left)
+        for name, bound in budget.items():
+            used += fleet.borne[:, AMOUNTS.index(_OF_BUDGET.get(name, name))] / bound
+        yield "worn_out", left * used
     if model is not None and class_.p_fail_at_most > 0:
-        p = 1 - np.exp(_hazard(model, columns, 0.0) - _hazard(model, columns, 1.0))
-        found["likely_to_fail"] = p / class_.p_fail_at_most, p
-    return found
+        yield "likely_to_fail", _p_fail(model, fleet) / class_.p_fail_at_most
 
 
-def _hazard(model: Model, columns: Sequence[_Column], after: float) -> Numbers:
-    """The cumulated hazard of each asset after some more trips: (t / scale)^shape."""
-    worn_ = np.array([one.worn for one in columns])
-    hazard: Numbers = ((worn_ + after) / _scales(model, columns)) ** model.shape
-    return hazard
+def _p_fail(model: Model, fleet: _Fleet) -> Numbers:
+    """How likely each asset fails on its next trip."""
+    scales = _scales(model, fleet)
+    before, after = (fleet.worn / scales) ** model.shape, ((fleet.worn + 1) / scales) ** model.shape
+    p: Numbers = 1 - np.exp(before - after)
+    return p
 
 
-def _scales(model: Model, columns: Sequence[_Column]) -> Numbers:
+def _scales(model: Model, fleet: _Fleet) -> Numbers:
     if not any(model.coefficients):
-        return np.full(len(columns), np.exp(model.b0))
-    rates = np.array([one.rates[: len(model.coefficients)] for one in columns])
+        return np.full(len(fleet.worn), np.exp(model.b0))
+    rates = fleet.rates()[:, : len(model.coefficients)]
     scales: Numbers = np.exp(model.b0 + rates @ np.array(model.coefficients))
     return scales
 
 
-def _left(model: Model, columns: Sequence[_Column]) -> Numbers:
+def _left(model: Model, fleet: _Fleet) -> Numbers:
     """After how many more trips half of such assets will have failed."""
-    worn_, scales = np.array([one.worn for one in columns]), _scales(model, columns)
-    spent = (worn_ / scales) ** model.shape
-    left: Numbers = scales * (spent + np.log(2)) ** (1 / model.shape) - worn_
+    scales = _scales(model, fleet)
+    spent = (fleet.worn / scales) ** model.shape
+    left: Numbers = scales * (spent + np.log(2)) ** (1 / model.shape) - fleet.worn
     return left

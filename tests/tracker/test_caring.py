@@ -260,19 +260,22 @@ class TestAlerts:
         assert ("service_due", "opened") in alerts(db)
 
 
+def swept(db):
+    return db.ask(lambda tx: [*age(tx, NOW)])
+
+
 class TestAgeing:
     def test_a_sweep_finds_who_has_spent_the_most(self, db, make):
         db.do(register_asset, Asset("A2", "asset"))
         db.do(register_asset, Asset("B1", "other"))
         trips(db, make, 2)
-        swept = db.ask(age, NOW)
-        for one in swept:
+        for one in swept(db):
             db.do(lambda tx, one=one: tx.save_spent(one.spent, one.gone))
         first, *rest = db.ask(lambda tx: tx.spent(LifeFilter(), None, 9))
         assert (first.asset, first.because) == ("A1", "limit_cycles")
         assert first.spent == pytest.approx(2 / 3)
         assert [one.asset for one in rest] == ["A2"]
-        assert [(len(s.spent), s.gone) for s in db.ask(age, NOW)] == [(0, [])]
+        assert [(len(one.spent), one.gone) for one in swept(db)] == [(0, [])]
         after = (first.spent, first.asset)
         assert db.ask(lambda tx: tx.spent(LifeFilter(), after, 9)) == rest
         assert db.ask(lambda tx: tx.spent(LifeFilter(least=0.5), None, 9)) == [first]

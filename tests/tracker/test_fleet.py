@@ -136,17 +136,7 @@ def test_what_became_of_assets_is_taken_by_class_and_period(filled):
             repair = Order(f"o-{asset}", asset, "repair", day(at - 1), "me", Done())
             tx.put_order(repair._replace(closed=day(at), result="done"))
             judged = Judged("A", failed, ())
-            seen = (
-                f"i-{asset}",
-                asset,
-                day(at + 1),
-                day(at + 1),
-                "me",
-                Inspection(),
-                judged,
-                1,
-                {},
-            )
+            head = (f"i-{asset}", asset, day(at + 1), day(at + 1), "me")
             tx.add_inspection(Inspected(*head, Inspection(), judged, 1, {}))
     with filled.reading() as reader:
         report = fleet_report(reader, Asked(day(30), by=By.CLASS))

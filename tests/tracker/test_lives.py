@@ -12,9 +12,9 @@ from tracker.disposition import model_of
 from tracker.end_of_life import SENTENCES, next_time, p_fail, remaining, triggers, words
 from tracker.inspection import BadFinding, Checked, Fault, Inspection, Judged, judge
 from tracker.life import Dates, Life, Paper, dates_of, renewals
-from tracker.life_ports import Inspected, Use
+from tracker.life_ports import Inspected, Uses
 from tracker.model import Asset
-from tracker.spending import sweep
+from tracker.spending import Scales, sweep
 from tracker.stamps import DAY
 from tracker.upkeep import Budget, Defect, Item, Plan, Stress
 from tracker.wear import Renewal, Worn, shares, worn, worn_trips
@@ -293,8 +293,9 @@ def test_in_bulk_the_same_is_found_as_one_by_one(total, made, closed, learned):
         orders=orders,
         model=model,
     )
-    use = Use("A1", orjson.dumps(day).decode(), orjson.dumps(total).decode(), None, None, None)
-    swept = sweep(class_, model, [use], {"A1": renewals(orders, class_)}, NOW)
+    texts = [orjson.dumps(day).decode()], [orjson.dumps(total).decode()]
+    use = Uses(["A1"], *texts, [None], [None], [None])
+    swept = sweep(Scales.of(class_, model), use, {"A1": renewals(orders, class_)}, NOW)
     (found,) = swept.spent
     expected = {
         "limit_cycles": total["trips"] / 150,
@@ -307,12 +308,12 @@ def test_in_bulk_the_same_is_found_as_one_by_one(total, made, closed, learned):
     assert expected[found.because] == pytest.approx(found.spent)
     assert found.p_fail == pytest.approx(p_fail(one, 1))
     assert found.remaining == pytest.approx(remaining(one, 0.5))
-    again = use._replace(spent=found.spent, because=found.because, trips=found.trips)
-    assert sweep(class_, model, [again], {"A1": renewals(orders, class_)}, NOW) == ([], [])
+    again = Uses(["A1"], *texts, [found.spent], [found.because], [found.trips])
+    assert sweep(Scales.of(class_, model), again, {"A1": renewals(orders, class_)}, NOW) == ([], [])
 
 
 def test_who_nothing_is_known_of_is_forgotten():
-    use = Use("A1", "{}", None, 0.5, "limit_age", 3.0)
+    use = Uses(["A1"], ["{}"], [None], [0.5], ["limit_age"], [3.0])
     aged = class_of(limits=Limits(age_days=10))
-    assert sweep(aged, None, [use], {}, NOW) == ([], ["A1"])
-    assert sweep(class_of(), None, [use], {}, NOW) == ([], ["A1"])
+    assert sweep(Scales.of(aged, None), use, {}, NOW) == ([], ["A1"])
+    assert sweep(Scales.of(class_of(), None), use, {}, NOW) == ([], ["A1"])

@@ -12,7 +12,7 @@ from sqlalchemy import Row, Table, and_, delete, func, insert, or_, select
 from tracker.asset_class import AssetClass
 from tracker.goodness import Fit, Point
 from tracker.inspection import Inspection, Judged
-from tracker.life_ports import Decision, Fitted, Inspected, Known, LifeFilter, Spent, Use
+from tracker.life_ports import Decision, Fitted, Inspected, Known, LifeFilter, Spent, Uses
 from tracker.reliability import Model
 from tracker.stores import rows, schema, sql
 from tracker.work import Done, Kin, Order
@@ -97,16 +97,9 @@ class LifeReads(sql.Speaks):
         query = query.order_by(_lives.c.spent.desc(), _lives.c.asset.desc()).limit(limit)
         return [Spent._make(row) for row in self._db.execute(query)]
 
-    def every_use(self, class_: str) -> Iterator[Use]:
-        assets, usages = schema.assets, schema.usages
-        query = (
-            select(assets.c.id, assets.c.attributes, usages.c.total, *_lives.c[2:5])
-            .outerjoin(usages, usages.c.asset == assets.c.id)
-            .outerjoin(_lives, _lives.c.asset == assets.c.id)
-            .where(assets.c["class"] == class_)
-        )
-        options = {"stream_results": True, "yield_per": 10_000}
-        yield from map(Use._make, self._db.execute(query, execution_options=options))
+    def uses(self, class_: str, after: str, limit: int) -> Uses:
+        rows = self._db.exec_driver_sql(self._sql.uses, (class_, after, limit)).fetchall()
+        return Uses(*zip(*rows, strict=True)) if rows else Uses()
 
     def _of(self, table: Table, order: str, assets: Iterable[str]) -> Iterator[Row[Any]]:
         for some in sql.chunks([*assets]):

@@ -61,6 +61,7 @@ class Statements:
     save_standing: str
     save_usage: str
     save_spent: str
+    uses: str
     note_vital: str
     mark_stale: str
     suspect: str
@@ -117,6 +118,11 @@ _SAVE_BELIEF = _insert(schema.beliefs, "OR REPLACE")
 # For an asset that is where it was: the indexes stay untouched.
 _SAVE_BODY = "UPDATE beliefs SET body = ?, revision = ? WHERE asset = ?"
 _SAVE_STANDING = _insert(schema.standings, "OR REPLACE")
+# In the order of the tables that are joined.
+_USES = """
+    SELECT a.id, a.attributes, u.total, l.spent, l.because, l.trips FROM assets AS a
+    LEFT JOIN usages AS u ON u.asset = a.id LEFT JOIN lives AS l ON l.asset = a.id
+    WHERE a.class = ? AND a.id > ? ORDER BY a.id LIMIT ?"""
 _SAVE_SPENT = _insert(schema.lives, "OR REPLACE")
 _SAVE_USAGE = _insert(schema.usages, "OR REPLACE")
 _NOTE_VITAL = """
@@ -199,6 +205,7 @@ SQLITE = Statements(
     save_standing=_SAVE_STANDING,
     save_usage=_SAVE_USAGE,
     save_spent=_SAVE_SPENT,
+    uses=_USES,
     note_vital=_NOTE_VITAL,
     mark_stale=_MARK_STALE,
     suspect=_SUSPECT,
