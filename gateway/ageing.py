@@ -36,7 +36,7 @@ class Ageing:
             self._learn(now)
             self._learn_at = began + max(LEARN_EVERY_S / self._clock.rate, FASTEST_S)
         with self._store.reading() as reader:
-            swept = age(reader, now) if classes else []
+            swept = [*age(reader, now)] if classes else []
         with self._store.recording() as tx:
             tx.forget_spent(classes)
         for one in swept:

@@ -5,6 +5,9 @@ from contextlib import closing
 
 import pytest
 
+from tracker.facts import state
+from tracker.model import Asset, Fact
+from tracker.registry import register_asset
 from tracker.verify import verify
 
 
@@ -50,6 +53,14 @@ def test_a_database_without_faults_is_sound(lived_in):
 
 def test_an_empty_database_is_sound(db):
     assert report(db).sound
+
+
+def test_a_missing_belief_of_an_asset_that_only_facts_tell_about_is_found(db, make):
+    db.do(register_asset, Asset("A1"))
+    db.do(state, [(Fact("A1", "received", None, "f-1"), make.NOW)], make.POLICY, make.NOW)
+    assert report(db).sound
+    tamper(db, "DELETE FROM beliefs")
+    assert report(db).differences == ["A1"]
 
 
 @pytest.mark.parametrize(
