@@ -19,6 +19,7 @@ from tracker import registry
 from tracker.audit import Act, Change
 from tracker.model import Asset, Binding
 from tracker.ports import Writer
+from tracker.refold import tell_unseen
 from tracker.registry import BeforeEdge, Conflict, Unregistered
 from tracker.versions import Version
 
@@ -148,6 +149,7 @@ class Batch:
     def write(self) -> None:
         """Write what is gathered."""
         self._tx.put_assets(self._assets)
+        tell_unseen(self._tx, [asset.id for asset in self._assets], self._act.now)
         self._tx.add_bindings(self._bindings)
         self._tx.audit(self._lines)
         self._assets, self._bindings, self._lines = [], [], []

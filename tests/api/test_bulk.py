@@ -40,6 +40,7 @@ ITEMS = st.fixed_dictionaries(
     optional={
         "class": st.sampled_from(["asset", "pallet"]),
         "home": st.sampled_from(["depot", "nowhere"]),
+        "initial_stage": st.sampled_from(["ready", "in_use", "nowhere"]),
         "external_ids": st.sampled_from([{}, {"erp": "1"}, {"erp": "2"}, {"crm": "1"}]),
         "bindings": st.lists(BINDINGS, max_size=3),
     },
@@ -59,8 +60,9 @@ def outcome(world: Any, put: Callable[[Writer], list[Done]]) -> Any:
         changes = [change for _, change in tx.changes(None, 1_000)]
         found = {id: tx.labelled("id:erp", id) for id in ("1", "2")}
         places = {id: tx.belief(id) for id in IDS}
+        told = tx.presents(IDS)
         raise Undone
-    return done, registered, bound, changes, found, places
+    return done, registered, bound, changes, found, places, told
 
 
 @pytest.fixture
