@@ -58,7 +58,7 @@ def inspect(
         return known, False
     flags = _elsewhere(tx, life, found)
     made = Inspected(
-        id, asset, at, act.now, act.by, found, judged, life.worn.trips, life.worn.rates(), flags
+        id, asset, at, act.now, act.by, found, judged, life.worn.trips, life.rates, flags
     )
     tx.add_inspection(made)
     if found.outcome is not None:

@@ -170,7 +170,7 @@ def remaining(life: Life, share: float) -> float | None:
 
 def _rates(life: Life) -> tuple[float, ...]:
     assert life.model is not None
-    return tuple(life.worn.rates().values())[: len(life.model.coefficients)]
+    return tuple(life.rates.values())[: len(life.model.coefficients)]
 
 
 def _dear(life: Life, _: Collection[str]) -> Iterator[Trigger]:

@@ -46,9 +46,10 @@ def _rows(class_: AssetClass, story: Story, weight: float) -> list[Life]:
     events: list[tuple[float, int, Inspected | float]] = [
         (one.trips, 0, one) for one in story.inspections if one.judged.failed
     ]
-    events += [(one.trips, 1, one.share) for one in renewals(story.orders, class_)]
+    renewed = renewals(story.orders, class_)
+    events += [(one.trips, 1, one.share) for one in renewed]
     made, age, last, entry, alive = list[Life](), 0.0, 0.0, 0.0, True
-    now = _rates(story.worn.rates())
+    now = _rates(story.worn.rates(len(renewed)))
     for trips, _, what in sorted(events, key=lambda event: event[:2]):
         if alive:
             age, last = age + max(trips - last, 0.0), max(trips, last)

@@ -66,6 +66,11 @@ class Life(NamedTuple):
         return renewals(self.orders, self.class_)
 
     @property
+    def rates(self) -> dict[str, float]:
+        """What wears it, per trip."""
+        return self.worn.rates(len(self.renewals))
+
+    @property
     def found(self) -> Inspected | None:
         """The last inspection, unless work was done since."""
         last = self.inspections[-1] if self.inspections else None
@@ -83,7 +88,7 @@ class Life(NamedTuple):
             age_days=max(self.age_days or 0.0, 0.0),
             failed=found is not None and found.judged.failed,
             grade=None if found is None else found.judged.grade,
-            rates=self.worn.rates(),
+            rates=self.rates,
             retire_by_days=None if retire is None else (retire - self.now) / DAY,
         )
 

@@ -38,10 +38,12 @@ class Swept(NamedTuple):
 
 
 class _Fleet(NamedTuple):
-    """Assets of a class, a row each: what they have borne (columns as `AMOUNTS`), after how many
-    trips new ones would be as worn, and how old they are in days (nan: not known)."""
+    """Assets of a class, a row each: what they have borne (columns as `AMOUNTS`), how often they
+    were renewed, after how many trips new ones would be as worn, and how old they are in days (nan:
+    not known)."""
 
     borne: Numbers
+    renewed: Numbers
     worn: Numbers
     age: Numbers
 
@@ -52,13 +54,13 @@ class _Fleet(NamedTuple):
 
     def rates(self) -> Numbers:
         """What wears them, per trip, in the order of models."""
-        amounts = self.borne[:, [AMOUNTS.index(_OF_RATE[name]) for name in RATES]]
-        rates: Numbers = amounts / np.maximum(self.trips, 1)[:, None]
+        felt = [self.borne[:, AMOUNTS.index(_OF_RATE[name])] for name in RATES[1:]]
+        rates: Numbers = np.column_stack([self.renewed, *felt]) / np.maximum(self.trips, 1)[:, None]
         return rates
 
 
-AMOUNTS = ("trips", "hours", "kilometres", "shock_dose", "degree_hours", "repairs")
-_OF_RATE = {"repairs": "repairs", "shock": "shock_dose", "temperature": "degree_hours"}
+AMOUNTS = ("trips", "hours", "kilometres", "shock_dose", "degree_hours")
+_OF_RATE = {"shock": "shock_dose", "temperature": "degree_hours"}
 _OF_BUDGET = {"cycles": "trips"}
 
 
@@ -124,13 +126,13 @@ def _fleet(by: Scales, uses: Uses, renewals: Mapping[str, Sequence[Renewal]], no
     weigh, loads = by.weights, orjson.loads
     totals = (loads(text) if text else NONE for text in uses.total)
     borne = np.array([weigh.of(total) for total in totals], dtype=np.float64)
-    worn_ = borne[:, 0].copy()
+    worn_, renewed = borne[:, 0].copy(), np.zeros(len(borne))
     if renewals:
         for n, asset in enumerate(uses.asset):
             if (some := renewals.get(asset)) is not None:
-                worn_[n] = worn_trips(float(borne[n, 0]), some)
+                worn_[n], renewed[n] = worn_trips(float(borne[n, 0]), some), len(some)
     ages = np.array([*map(by.made, uses.attributes)], dtype=np.float64)
-    return _Fleet(borne, worn_, (now - ages) / DAY)
+    return _Fleet(borne, renewed, worn_, (now - ages) / DAY)
 
 
 class Weights(dict[str, tuple[float, ...]]):
@@ -154,17 +156,16 @@ class Weights(dict[str, tuple[float, ...]]):
 
     def of(self, total: Totals) -> tuple[float, ...]:
         """What an asset has borne."""
-        trips = hours = kilometres = dose = heat = repairs = 0.0
+        trips = hours = kilometres = dose = heat = 0.0
         for name, count in total.items():
             if weights := self[name]:
-                a, b, c, d, e, f = weights
+                a, b, c, d, e = weights
                 trips += a * count
                 hours += b * count
                 kilometres += c * count
                 dose += d * count
                 heat += e * count
-                repairs += f * count
-        return trips, hours, kilometres, dose, heat, repairs
+        return trips, hours, kilometres, dose, heat
 
 
 def _made() -> Callable[[str], float]:

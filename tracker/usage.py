@@ -9,7 +9,9 @@ Distance: a fix counts as a move from the last `anchor` where the two lie furthe
 and twice their accuracies, and only when the next fix is nearer to it than to the anchor: so
 neither trembling nor a single outlier makes a metre.
 
-Values that last (temperature, humidity) hold until the next one, for 12 hours at the most.
+Values that last (temperature, humidity) hold until the next one, for 12 hours at the most. Those
+that do not (a knock, a tilt) may be told several times, by a sensor and again in a status: of those
+of one moment the greatest counts, once.
 """
 
 from __future__ import annotations
@@ -49,7 +51,8 @@ class Point(NamedTuple):
 
 
 class Felt(NamedTuple):
-    """The last value of a sensor that lasts: thousandths, at an event time."""
+    """The last value of a sensor that lasts, or the greatest of this very moment of one that does
+    not: thousandths, at an event time."""
 
     name: str
     at: int
@@ -59,7 +62,8 @@ class Felt(NamedTuple):
 class Seen(NamedTuple):
     """What must be known of the past to go on counting: since when the stage is told, whether the
     asset has been `away` since it was last back, the `anchor` of its last move and the `leap`
-    from there that is not sure yet, the values that last, and whether its door stands open."""
+    from there that is not sure yet, the values that were `felt`, and whether its door stands
+    open."""
 
     since: int
     away: bool = False
@@ -130,7 +134,10 @@ def observed(seen: Seen, row: Observation) -> tuple[Seen, Mapping[str, int]]:
     >>> observed(Seen(0), row)[1] == {"shock:3.0#": 1, "shock:3.0+": 3200}
     True
     """
-    what = row.what
+    what, felt = row.what, seen.felt
+    if any(one.at < row.at and one.name not in LASTING for one in felt):
+        over = tuple(one for one in felt if one.at == row.at or one.name in LASTING)
+        seen = seen._replace(felt=over)
     if isinstance(what, Fix):
         return _moved(seen, Point(what.lat, what.lon, _exact(what.acc)))
     if isinstance(what, Values) and row.kind in (Kind.SENSOR, Kind.STATUS):
@@ -178,12 +185,26 @@ def _felt(seen: Seen, at: int, values: Mapping[str, Any]) -> tuple[Seen, Mapping
         if name in LASTING:
             seen = _lasts(seen, Felt(name, at, thousandths), more)
         elif value >= step:
-            _binned(more, name, thousandths, 1)
+            seen = _strikes(seen, Felt(name, at, thousandths), more)
     if isinstance(is_open := values.get(OPEN), (bool, int)) and bool(is_open) != seen.open:
         seen = seen._replace(open=bool(is_open))
         if is_open:
             more[DOOR] += 1
     return seen, more
+
+
+def _strikes(seen: Seen, new: Felt, more: Counter[str]) -> Seen:
+    """A value that does not last; none but those of the same moment are `felt` of it."""
+    others = []
+    for old in seen.felt:
+        if old.name != new.name:
+            others.append(old)
+        elif old.value >= new.value:
+            return seen
+        else:
+            _binned(more, old.name, old.value, -1)
+    _binned(more, new.name, new.value, 1)
+    return seen._replace(felt=tuple(sorted((*others, new))))
 
 
 def _lasts(seen: Seen, new: Felt, more: Counter[str]) -> Seen:
@@ -195,6 +216,19 @@ def _lasts(seen: Seen, new: Felt, more: Counter[str]) -> Seen:
         elif new.at > old.at:
             _binned(more, old.name, old.value, min(new.at - old.at, HOLDS_MS))
     return seen._replace(felt=tuple(sorted((*others, new))))
+
+
+def held(seen: Seen, at: int) -> Totals:
+    """What is counted of the values that last up to a time at which no newer ones have come.
+
+    >>> held(Seen(0, felt=(Felt("temperature", 0, 4_000),)), 3_600_000)["temperature:4.0#"]
+    3600000
+    """
+    more = Counter[str]()
+    for one in seen.felt:
+        if one.name in LASTING and at > one.at:
+            _binned(more, one.name, one.value, min(at - one.at, HOLDS_MS))
+    return more
 
 
 def _binned(more: Counter[str], name: str, thousandths: int, weight: int) -> None:

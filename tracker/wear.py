@@ -33,10 +33,12 @@ class Worn(NamedTuple):
     degree_hours: float = 0
     repairs: int = 0
 
-    def rates(self) -> dict[str, float]:
-        """What wears it, per trip; of an asset without a trip, as of one with one."""
+    def rates(self, renewals: int = 0) -> dict[str, float]:
+        """What wears it, per trip, after so many renewals; of an asset without a trip, as of one
+        with one. Not the repairs that were seen count, but those that are over: the one that a
+        failure brings would tell of the failure."""
         trips = max(self.trips, 1)
-        found = (self.repairs, self.shock_dose, self.degree_hours)
+        found = (renewals, self.shock_dose, self.degree_hours)
         return {name: value / trips for name, value in zip(RATES, found, strict=True)}
 
 

@@ -13,6 +13,7 @@ from firmware_sim.world.journeys import Stay, Visit, journey
 from firmware_sim.world.places import Place, Places
 from firmware_sim.world.radio import Lying, Presence
 from firmware_sim.world.scenario import Scenario
+from firmware_sim.world.wear import Ageing, Check
 
 EPC_PREFIX = "3374257BF4"  # a GRAI-96 of the standard's example company
 FOREIGN_PREFIX = "E2801160"  # a tag number that its chip has from the factory
@@ -39,6 +40,7 @@ class Asset:
     visits: tuple[Visit, ...]
     tags: tuple[Tag, ...] = ()
     tracker: str | None = None
+    checks: tuple[Check, ...] = ()
 
     def stays(self) -> Iterator[Stay]:
         """Where it is, in order."""
@@ -52,10 +54,12 @@ def populate(scenario: Scenario, places: Places, progress: Progress) -> list[Ass
     assets = []
     for n in range(1, given.count + 1):
         id, home = f"{given.id}-{n}", depots[(n - 1) % len(depots)]
-        visits = journey(scenario, places, home, random_of(scenario.seed, "asset", n))
+        ageing = Ageing(scenario.wear, scenario.seed, id) if scenario.wear else None
+        visits = journey(scenario, places, home, random_of(scenario.seed, "asset", n), ageing)
         tags = (Tag(_epc(scenario.seed, n)),) if given.tags else ()
         tracker = f"{given.tracker_id}-{n}" if given.trackers else None
-        assets.append(Asset(id, home, tuple(visits), tags, tracker))
+        checks = tuple(ageing.checks) if ageing is not None else ()
+        assets.append(Asset(id, home, tuple(visits), tags, tracker, checks))
         progress(n, given.count)
     return _rebound(scenario, assets) if given.tags else assets
 

@@ -17,7 +17,9 @@ from firmware_sim.world.journeys import Visit
 from firmware_sim.world.mishaps import AGAIN_MS, delivered
 from firmware_sim.world.places import Place, Reader
 from firmware_sim.world.simulation import Simulation
+from firmware_sim.world.wear import hidden
 
+INSPECTIONS, WEAR = "INSPECTIONS.jsonl", "WEAR.jsonl"  # of a scenario in which assets wear
 WORLD, MESSAGES, TRUTH = "WORLD.yaml", "MESSAGES.jsonl", "TRUTH.jsonl"
 PARTNER = "partner-of-"
 Data = dict[str, Any]
@@ -34,6 +36,9 @@ def write_files(simulation: Simulation, folder: Path, progress: Progress) -> dic
             counts["events"] += len(line.get("payload", {}).get("events", ()))
             file.write(orjson.dumps(line) + b"\n")
     counts["visits"] = write_truth(simulation, folder)
+    if simulation.scenario.wear is not None:
+        counts["inspections"] = _write(inspections(simulation), folder / INSPECTIONS)
+        _write(wear(simulation), folder / WEAR)
     return dict(counts)
 
 
@@ -53,8 +58,12 @@ def world_text(simulation: Simulation) -> str:
 
 def write_truth(simulation: Simulation, folder: Path) -> int:
     """Write what is true; the number of visits."""
-    lines = [orjson.dumps(line) + b"\n" for line in truth(simulation)]
-    (folder / TRUTH).write_bytes(b"".join(lines))
+    return _write(truth(simulation), folder / TRUTH)
+
+
+def _write(some: Iterator[Data], file: Path) -> int:
+    lines = [orjson.dumps(line) + b"\n" for line in some]
+    file.write_bytes(b"".join(lines))
     return len(lines)
 
 
@@ -83,6 +92,27 @@ def truth(simulation: Simulation) -> Iterator[Data]:
         for visit in asset.visits:
             until = min(visit.until, end)
             yield {"asset": asset.id, "stage": visit.stage, "from": visit.since, "to": until}
+
+
+def inspections(simulation: Simulation) -> Iterator[Data]:
+    """The lines of INSPECTIONS: what inspectors find, as a request would tell it."""
+    for asset in simulation.assets:
+        for n, check in enumerate(asset.checks, 1):
+            if check.at < simulation.scenario.end_ms:
+                found = {"asset": asset.id, "at": check.at, "failed": check.failed}
+                grade = "D" if check.failed else "A"
+                yield {"id": f"insp-{asset.id}-{n}", "inspection": found | {"grade": grade}}
+
+
+def wear(simulation: Simulation) -> Iterator[Data]:
+    """The lines of WEAR: what is true of each asset's wear, and at each inspection."""
+    scenario = simulation.scenario
+    assert scenario.wear is not None
+    for asset in simulation.assets:
+        true = hidden(scenario.wear, scenario.seed, asset.id)
+        told = {"asset": asset.id, "scale": true.scale, "shape": scenario.wear.shape}
+        checks = [check._asdict() for check in asset.checks if check.at < scenario.end_ms]
+        yield told | {"knocks": true.knocks, "checks": checks}
 
 
 def world(simulation: Simulation) -> Data:

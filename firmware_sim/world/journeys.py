@@ -6,10 +6,10 @@ exponential one), what comes next by its branching. Times are epoch milliseconds
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import cos, pi, sin, sqrt
 from random import Random
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from firmware_sim.geometry import Point
 from firmware_sim.world.chance import SHORTEST_MS, gamma_ms, lognormal_ms
@@ -50,7 +50,16 @@ class Visit(NamedTuple):
     stays: tuple[Stay, ...]
 
 
-def journey(scenario: Scenario, places: Places, home: Place, random: Random) -> list[Visit]:
+class Fate(Protocol):
+    """What else than chance decides what comes next."""
+
+    def next(self, visit: Visit, drawn: str | None, choices: Iterable[str]) -> str | None:
+        """What comes after a visit, where by chance it would be `drawn`."""
+
+
+def journey(
+    scenario: Scenario, places: Places, home: Place, random: Random, fate: Fate | None = None
+) -> list[Visit]:
     """An asset's life through the scenario's time, visits in order and without a gap. The last
     one may reach beyond the end."""
     traveller = _Traveller(scenario, places, home, random)
@@ -59,9 +68,12 @@ def journey(scenario: Scenario, places: Places, home: Place, random: Random) -> 
     at = scenario.start_ms
     visits = []
     while at < scenario.end_ms and stage is not None:
-        after = _drawn(random, scenario.stages[stage].next)
+        choices = scenario.stages[stage].next
+        after = _drawn(random, choices)
         visit = traveller.visit(stage, at, ends=after is not None)
         visits.append(visit)
+        if fate is not None:
+            after = fate.next(visit, after, choices)
         stage, at = after, visit.until
     return visits
 

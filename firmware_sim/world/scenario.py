@@ -233,6 +233,19 @@ class Facts(Value):
     reported_lost_after_h: Above0
 
 
+class Wear(Value):
+    """How assets wear, which nobody is told: after how many trips 63 % of those that are never
+    knocked have failed, the shape of that, how often they are knocked per trip on the average, by
+    how much each such knock shortens their lives (of the logarithm), and which share of the wear
+    the work of a stage takes away."""
+
+    cycles: Above0
+    shape: Annotated[float, Field(ge=0.5, le=20)] = 2.0
+    knocks_per_trip: Annotated[float, Field(ge=0, le=100)] = 0.0
+    per_knock: Annotated[float, Field(ge=0, le=5)] = 0.0
+    restores: dict[str, Share] = {"repair": 0.5, "refurbish": 0.7, "remanufacture": 1.0}
+
+
 class Scenario(Value):
     """A world to simulate, in the shape of `defaults.yaml`."""
 
@@ -260,6 +273,7 @@ class Scenario(Value):
     rfid: Rfid
     mishaps: Mishaps
     facts: Facts
+    wear: Wear | None = None
 
     @property
     def start_ms(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from heapq import merge
 
 from firmware_sim.world import gps, radio
 from firmware_sim.world.assets import Asset, Progress, lying, populate
@@ -12,6 +13,7 @@ from firmware_sim.world.mishaps import Condition, condition
 from firmware_sim.world.places import Places, lay_out
 from firmware_sim.world.report import Report
 from firmware_sim.world.scenario import Scenario
+from firmware_sim.world.wear import knocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,9 @@ class Simulation:
             if asset.tracker is not None:
                 fares = condition(scenario, asset.tracker, is_reader=False)
                 reports = gps.reports(scenario, asset.tracker, asset.stays())
+                if scenario.wear is not None:
+                    felt = knocks(scenario, asset.id, asset.visits)
+                    reports = merge(reports, felt, key=lambda report: report.at)
                 yield Source(asset.tracker, reports, fares)
 
     def facts(self) -> list[Fact]:

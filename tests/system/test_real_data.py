@@ -159,7 +159,10 @@ def _through(rows):
         return epoch_ms(f"{row['Date']}T{row['Time_UTC']}Z") / 3_600_000
 
     rows = sorted(rows, key=at)
-    knocks = [g for row in rows if (g := number(row, "GForce")) is not None and g >= 0.5]
+    felt = defaultdict(float)  # what is told twice of one moment was one knock
+    for row in rows:
+        felt[at(row)] = max(felt[at(row)], number(row, "GForce") or 0.0)
+    knocks = [g for g in felt.values() if g >= 0.5]
     heat = [(at(row), t) for row in rows if (t := number(row, "Temperature")) is not None]
     above = sum(min(b - a, 12) * max(t - 30, 0) for (a, t), (b, _) in pairwise(heat))
     below = sum(min(b - a, 12) * max(2 - t, 0) for (a, t), (b, _) in pairwise(heat))
