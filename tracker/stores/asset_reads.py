@@ -13,6 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     Select,
+    and_,
     func,
     intersect,
     literal_column,
@@ -34,6 +35,7 @@ from tracker.usage import Totals
 from tracker.whereabouts import Moment, Visit
 
 CELLS_A_DEGREE = 2_000  # of the index by last place: about 50 m
+TIMES_AT_ONCE = 100  # of assets, each a condition of its own
 MANY = 100_000  # assets: to sort so many takes longer than to walk by id until a page is full
 _WHOLE = (
     select(
@@ -194,9 +196,15 @@ class AssetReads(sql.Speaks):
 
     def transitions_at(self, times: Mapping[str, int]) -> dict[str, list[Transition]]:
         table, found = schema.transitions, defaultdict[str, list[Transition]](list)
-        for some in sql.chunks([*times.items()]):
-            asked = select(table).where(tuple_(table.c.asset, table.c.at).in_(some))
-            for row in self._db.execute(asked.order_by(table.c.key)):
+        listed = [*times.items()]
+        for first in range(0, len(listed), TIMES_AT_ONCE):
+            # Of a list of pairs SQLite makes a walk through the whole table.
+            each = [
+                and_(table.c.asset == asset, table.c.at == at)
+                for asset, at in listed[first : first + TIMES_AT_ONCE]
+            ]
+            asked = select(table).where(or_(*each)).order_by(table.c.asset, table.c.key)
+            for row in self._db.execute(asked):
                 found[row[0]].append(rows.transition(row[1:]))
         return found
 

@@ -24,7 +24,8 @@ def bindings_of(db: Connection, asset: str, as_of: int | None = None) -> list[Bi
 def _bindings(db: Connection, assets: list[str], as_of: int | None) -> list[Binding]:
     """The bindings of everything that was ever bound to some assets."""
     table = schema.versions
-    subjects = select(table.c.id).where(table.c.asset.in_(assets), table.c.kind == "binding")
+    # Only bindings have an asset. Were their kind named too, SQLite would look through all of them.
+    subjects = select(table.c.id).where(table.c.asset.in_(assets))
     query = select(table).where(table.c.kind == "binding", table.c.id.in_(subjects))
     if as_of is not None:
         query = query.where(table.c.recorded <= as_of)
