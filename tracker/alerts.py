@@ -162,6 +162,8 @@ def _opened(
             changed=now,
             told=now,
             gone=None,
+            by=None,
+            until=None,
             resolution=None,
             why=holding.why,
         )
@@ -204,7 +206,7 @@ def _gone(alert: Alert, policy: Policy, now: int) -> Step:
 
 def ended(alert: Alert, state: State, resolution: str, now: int, by: str | None = None) -> Step:
     """An alert that is over, and why."""
-    made = alert._replace(state=state, resolution=resolution, changed=now, by=by)
+    made = alert._replace(state=state, resolution=resolution, changed=now, by=by, until=None)
     return made, [Event(made, str(state), now, by, resolution)]
 
 
@@ -236,6 +238,6 @@ def next_look(alert: Alert | None, holding: Holding | None, policy: Policy) -> i
     times = [alert.since + policy.levels[n] for n in range(alert.level, len(policy.levels))]
     if policy.repeat_ms is not None and alert.state == State.OPEN:
         times.append(alert.told + policy.repeat_ms)
-    if alert.until is not None:
+    if alert.state == State.SNOOZED and alert.until is not None:
         times.append(alert.until)
     return min(times, default=None)

@@ -102,6 +102,17 @@ def test_what_somebody_has_resolved_is_told_when_it_comes_again():
     assert run(Policy(), (8, None), (9, HELD), alert=alert)[1] == [("reopened", 9)]
 
 
+def test_what_was_snoozed_and_over_comes_back_with_nothing_to_wait_for():
+    policy = Policy()
+    alert, _ = run(policy, (0, HELD))
+    alert, _ = snoozed(alert, "ann", 5 * HOUR, HOUR)
+    over, _ = run(policy, (2 * HOUR, None), alert=alert)
+    assert (over.state, over.until) == (State.RESOLVED, None)
+    alert, happened = run(policy, (3 * HOUR, HELD), alert=over)
+    assert (happened, alert.by, alert.until) == ([("reopened", 3 * HOUR)], None, None)
+    assert next_look(alert, HELD, policy) is None
+
+
 POLICIES = st.builds(
     Policy,
     st.just("warning"),
