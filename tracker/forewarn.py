@@ -113,7 +113,9 @@ def _one(
     over = over or (EXTENDED if now < rule.begins(one.deadline) else None)
     if alert is not None and is_open and over is not None:
         return *ended(alert, State.RESOLVED, over, now), None
-    if over is not None or (foreseen is None and not is_open):
+    if over is not None:  # what comes after it is another time, also where a person resolved it
+        return *step(alert, subject, None, policy, now), None
+    if foreseen is None and not is_open:
         return alert, [], None
     if foreseen is not None:
         holding = _holding(foreseen, one, rule, LESS if is_open else 0.0)

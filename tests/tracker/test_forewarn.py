@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from tracker.alerts import Subject
+from tracker.alerts import BY_HAND, State, Subject, ended
 from tracker.forewarn import (
     EVERY_MS,
     Course,
@@ -105,6 +105,17 @@ def test_an_extension_ends_it_until_the_new_week_before():
     world.look(WEEK, 0.9)
     world.course = Course(LEASE, line(DUE + 30 * DAY), None)
     assert world.look(WEEK + 5, 0.9) == [("resolved", "info", "extended")]
+    assert world.run(WEEK + 30 * DAY, 0.9) == [("opened", "info", None)]
+
+
+def test_what_somebody_has_resolved_is_foreseen_anew_for_another_day():
+    world = World()
+    world.look(WEEK, 0.9)
+    (subject, alert), *_ = world.alerts.items()
+    world.alerts[subject], _ = ended(alert, State.RESOLVED, BY_HAND, WEEK + 1, "ann")
+    assert world.look(WEEK + 2, 0.9) == []
+    world.course = Course(LEASE, line(DUE + 30 * DAY), None)
+    world.look(WEEK + 5, 0.9)
     assert world.run(WEEK + 30 * DAY, 0.9) == [("opened", "info", None)]
 
 
