@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tracker.alert_news import note
-from tracker.alerts import OVER, Alert, Event, State, Subject, step
+from tracker.alerts import OVER, Alert, Event, Holding, State, Subject, step
 from tracker.conditions import ReaderLook, reader_holds
 from tracker.lease_ports import AlertFilter
 from tracker.notices import queue
@@ -56,6 +56,8 @@ def look_at_readers(tx: Writer, devices: Sequence[str], now: int) -> list[Event]
         for rule in rules:
             alert = last.get(subject := Subject(device, None, None, rule.id))
             holding = reader_holds(rule, look)
+            if alert is not None and holding is not None and alert.gone is None:
+                alert = _meanwhile_there(alert, holding)
             after, happened = step(alert, subject, holding, policy_of(rule), now)
             if after is not None and after != alert:
                 changed.append(after)
@@ -65,6 +67,13 @@ def look_at_readers(tx: Writer, devices: Sequence[str], now: int) -> list[Event]
     numbers = note(tx, events, now)
     queue(tx, list(zip(numbers, events, strict=True)), about, now)
     return events
+
+
+def _meanwhile_there(alert: Alert, holding: Holding) -> Alert:
+    """An alert that is over, where its reader was there before it went away again: nobody looks
+    at a reader that is there and of which no alert is open."""
+    is_new = alert.over and holding.since > alert.changed
+    return alert._replace(gone=holding.since) if is_new else alert
 
 
 def _open(rule: ReaderDown) -> AlertFilter:

@@ -4,7 +4,9 @@ from itertools import permutations
 
 import pytest
 
+from tracker import alert_book
 from tracker.arrange import arrange
+from tracker.audit import Act
 from tracker.case import Roles
 from tracker.fold import encode
 from tracker.model import Asset
@@ -248,3 +250,28 @@ def test_a_reader_that_is_away_is_one_alert_until_it_is_back(db, make):
     )
     with db.store.reading() as reader:
         assert verify(reader).sound
+
+
+def test_who_is_away_again_is_told_though_somebody_resolved_the_first_time(db, make):
+    """Nobody looks at a reader that is there and of which no alert is open."""
+
+    def look(hour):
+        now = at(make, hour)
+        with db.store.recording() as tx:
+            events = look_at_readers(tx, readers_to_look_at(tx, now), now)
+        return [(one.kind, one.alert.episode) for one in events]
+
+    went = [make.read(at(make, 0)), make.presence(at(make, 0.2), online=False)]
+    db.record(*messages(make, *went))
+    call(db)
+    assert look(0.3) == [("opened", 1)]
+    with db.store.reading() as reader:
+        (alert,) = reader.alerts_of([READER])[READER]
+    db.do(alert_book.resolve, alert.id, None, Act("ann", at(make, 1), 0))
+    assert look(2) == []
+    came = [make.presence(at(make, 5), conn=2), make.read(at(make, 5.5))]
+    gone = make.presence(at(make, 6), online=False, conn=2)
+    for seq, one in enumerate((*came, gone), 8):
+        db.record(message(make, one, seq=seq))
+    call(db)
+    assert look(6.2) == [("reopened", 1)]
