@@ -31,6 +31,7 @@ class State(StrEnum):
 
 
 BY_HAND = "by hand"
+GROUNDLESS = "no longer asked for"  # no rule in force, or no line, stands behind it any more
 OVER = (State.RESOLVED, State.RETRACTED)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tracker.alert_news import note
-from tracker.alerts import OVER, Alert, Event, Holding, State, Subject, step
+from tracker.alerts import GROUNDLESS, OVER, Alert, Event, Holding, State, Subject, ended, step
 from tracker.conditions import ReaderLook, reader_holds
 from tracker.lease_ports import AlertFilter
 from tracker.notices import queue
@@ -35,9 +35,26 @@ def readers_to_look_at(reader: Reader, now: int) -> list[str]:
         for device in reader.layout().readers(now)
         if (spell := outages.away(device, now)) is not None and spell.until is None
     }
-    begin = (ALWAYS, "")
-    open_ = (one for rule in rules for one in reader.alerts(_open(rule), begin, AT_MOST))
+    open_ = (one for rule in rules for one in open_alerts(reader, rule))
     return sorted({*away, *(alert.asset for alert in open_)})
+
+
+def open_alerts(reader: Reader, rule: ReaderDown) -> list[Alert]:
+    """The open alerts of a rule."""
+    wanted = AlertFilter(OPEN, rule.id)
+    found = reader.alerts(wanted, (ALWAYS, ""), AT_MOST)
+    return [alert for alert in found if alert.lease is None]
+
+
+def let_go(tx: Writer, rules: Sequence[ReaderDown], now: int) -> None:
+    """End the alerts of rules that are in force no more: nobody looks at readers by them."""
+    alerts = [one for rule in rules for one in open_alerts(tx, rule)]
+    tx.devices([alert.asset for alert in alerts])  # locked
+    steps = [ended(alert, State.RESOLVED, GROUNDLESS, now) for alert in alerts]
+    tx.save_alerts([alert for alert, _ in steps if alert is not None])
+    events = [event for _, some in steps for event in some]
+    numbers = note(tx, events, now)
+    queue(tx, list(zip(numbers, events, strict=True)), {}, now)
 
 
 def look_at_readers(tx: Writer, devices: Sequence[str], now: int) -> list[Event]:
@@ -74,7 +91,3 @@ def _meanwhile_there(alert: Alert, holding: Holding) -> Alert:
     at a reader that is there and of which no alert is open."""
     is_new = alert.over and holding.since > alert.changed
     return alert._replace(gone=holding.since) if is_new else alert
-
-
-def _open(rule: ReaderDown) -> AlertFilter:
-    return AlertFilter(OPEN, rule.id)

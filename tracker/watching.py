@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from tracker.alert_news import note
-from tracker.alerts import DAY_MS, Alert, Event, Subject
+from tracker.alerts import DAY_MS, GROUNDLESS, Alert, Event, State, Subject, ended
 from tracker.asset_watch import Watched, watch, watched
 from tracker.conditions import Reading
 from tracker.fold import Belief
@@ -46,16 +46,19 @@ NOTHING_TAUGHT = Learned()
 
 
 class InForce(NamedTuple):
-    """The rules in force, about lines, forecasts and assets, and what lines have taught."""
+    """The rules in force, about lines, forecasts, assets and readers (their names), and what lines
+    have taught."""
 
     lines: Sequence[Governed]
     forecasts: Sequence[Forewarning]
     assets: Sequence[Watched]
+    readers: frozenset[str]
     taught: Learned
 
     @classmethod
     def of(cls, rules: Rules, taught: Learned) -> InForce:
-        return cls(governed(rules), forewarnings(rules), watched(rules), taught)
+        readers = frozenset(rule.id for rule in rules.readers())
+        return cls(governed(rules), forewarnings(rules), watched(rules), readers, taught)
 
     @property
     def judge_lives(self) -> bool:
@@ -172,9 +175,30 @@ def _assessed(
         of_lines,
         forewarn(known, rules.forecasts),
         watch(asset, seen, paper.alerts, paper.held, rules.assets),
+        _groundless(asset, paper, glance.now, rules),
     )
     # What devices say of themselves is looked at each day.
     return _together(found, seen.now + DAY_MS if seen.sources else None)
+
+
+def _groundless(asset: str, paper: Paper, now: int, rules: InForce) -> Assessed:
+    """The end of alerts that no rule in force, or no line of the asset, stands behind any more:
+    nothing that is found of it would ever end them. A reader may have the name of an asset."""
+    found = Assessed([], [], {}, None)
+    open_ = [alert for alert in paper.alerts.values() if not alert.over]
+    if not open_:
+        return found
+    asked = {Subject(asset, None, None, one.rule.id) for one in rules.assets}
+    for lease, line in paper.lines:
+        theirs = (one.rule for one in rules.lines if one.rule.concerns(paper.class_, lease.sites))
+        asked.update(Subject(asset, lease.id, line.id, rule.id) for rule in theirs)
+    for alert in open_:
+        is_of_reader = alert.lease is None and alert.rule in rules.readers
+        if Subject(*alert[:4]) not in asked and not is_of_reader:
+            after, events = ended(alert, State.RESOLVED, GROUNDLESS, now)
+            found.alerts.extend([after] if after is not None else [])
+            found.events.extend(events)
+    return found
 
 
 def _about(alert: Alert, seen: _Seen, partners: Mapping[str, Partner]) -> About:

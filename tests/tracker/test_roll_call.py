@@ -9,12 +9,14 @@ from tracker.arrange import arrange
 from tracker.audit import Act
 from tracker.case import Roles
 from tracker.fold import encode
+from tracker.govern import govern
 from tracker.model import Asset
 from tracker.outages import Outages
 from tracker.places import Reader, Site, Zone
 from tracker.reader_watch import look_at_readers, readers_to_look_at
 from tracker.registry import bind_tag, register_asset
 from tracker.roll_call import call_roll
+from tracker.rules import read_rules
 from tracker.stores.postgresql import PostgresqlStore
 from tracker.stores.sqlite import SqliteStore
 from tracker.verify import verify
@@ -275,3 +277,8 @@ def test_who_is_away_again_is_told_though_somebody_resolved_the_first_time(db, m
         db.record(message(make, one, seq=seq))
     call(db)
     assert look(6.2) == [("reopened", 1)]
+    db.do(govern, read_rules("rules: [{id: gone, kind: reader_down}]"), Act("ann", at(make, 7), 0))
+    with db.store.reading() as reader:
+        (alert,) = reader.alerts_of([READER])[READER]
+    assert (alert.state, alert.resolution) == ("resolved", "no longer asked for")
+    assert look(7) == [("opened", 1)]

@@ -7,12 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Row, delete, insert, select, tuple_, update
+from sqlalchemy import Row, delete, insert, select, text, tuple_, update
 
 from tracker.alerts import Alert, Event, State
 from tracker.conditions import SHOCK, Reading
 from tracker.lease_ports import AlertEvent, AlertFilter, OpenLine, OverdueFilter
 from tracker.stores import rows, schema, sql
+
+_LOOK_AT_ALL = text("""
+    INSERT INTO timers (asset, at)
+    SELECT id, :now + (row_number() OVER (ORDER BY id) - 1) / :at_once * 1000 FROM assets WHERE true
+    ON CONFLICT (asset) DO UPDATE
+    SET at = CASE WHEN timers.at < excluded.at THEN timers.at ELSE excluded.at END""")
 
 
 class AlertReads(sql.Speaks):
@@ -146,6 +152,9 @@ class AlertWrites(AlertReads):
         values = [{"asset": a, "at": at} for a, at in timers.items() if at is not None]
         if values:
             self._db.execute(insert(table), values)
+
+    def look_at_all(self, now: int, at_once: int) -> None:
+        self._db.execute(_LOOK_AT_ALL, {"now": now, "at_once": at_once})
 
     def note_hits(self, hits: Sequence[tuple[str, Reading]]) -> None:
         table = schema.hits
