@@ -82,6 +82,10 @@ class Late:
             if not keeps_snapshots:
                 with self._store.writing() as tx:
                     tx.drop_snapshots(ASSET, None)
+                    # What they counted since the ones before is all in the belief's tail then.
+                    (belief,) = tx.beliefs([ASSET]).values()
+                    whole = belief.usage._replace(tail=belief.usage.total)
+                    tx.save_beliefs([belief._replace(usage=whole)], tx.inference().revision)
             message = self._message(_at(place) + MINUTE // 2 + n)
             began, began_cpu = time.perf_counter(), time.process_time()
             with self._store.writing() as tx:

@@ -101,7 +101,7 @@ def triggers(life: Life, before: Collection[str] = ()) -> list[Trigger]:
     >>> from tracker.wear import Worn as Borne
     >>> spent = Life(Asset("P1"), shipped_class("pallet"), 0, Borne(trips=120))
     >>> [one.name for one in triggers(spent)]
-    ['limit_reached:cycles']
+    ['limit_reached:cycles', 'worn_out:budget']
     """
     found = [one for check in CHECKS for one in check(life, before)]
     holding = [one for one in found if one.since is None or one.since <= life.now]
