@@ -13,8 +13,8 @@ from api.parameters import From, To, refuse_backwards
 from api.problems import documented
 from api.times import Time
 from tracker import fleet, fleet_table, kpi
+from tracker.alerts import DAY_MS
 from tracker.fleet import Asked, By, fleet_report
-from tracker.fleet_records import DAY_MS
 from tracker.queries import UnknownLease, UnknownPlace, known_partner, known_place
 
 router = APIRouter(prefix="/v1", tags=["figures"])

@@ -11,9 +11,10 @@ from api.auth import TheCaller
 from api.parameters import AssetId
 from api.problems import documented
 from api.times import Time
+from tracker.living import used_of
 from tracker.ports import Reader
-from tracker.queries import UnknownAsset, known_asset
-from tracker.used import Felt, used
+from tracker.queries import UnknownAsset
+from tracker.used import Felt
 from tracker.wear import Worn
 
 router = APIRouter(prefix="/v1", tags=["lives"])
@@ -72,14 +73,9 @@ class UsageAnswer(BaseModel):
 def get_usage(caller: TheCaller, asset: AssetId) -> UsageAnswer:
     """What an asset has been through until now. Late data corrects it."""
     with caller.about(asset) as reader:
-        known, belief = known_asset(reader, asset), reader.belief(asset)
-        told = reader.presents([asset]).get(asset)
-        now = caller.now() - (told.behind if told is not None else 0)
-        book = reader.class_book()
-        stress = book[known.class_].class_.stress if known.class_ in book else None
+        now, found = used_of(reader, asset, caller.now())
         devices = [b.subject for b in reader.bindings_of(asset) if b.holds_at(now)]
         batteries = [one for id in devices if (one := _battery(reader, id)) is not None]
-    found = used(belief, told, stress, now)
     felt = {name: [_felt(one) for one in some] for name, some in found.felt.items()}
     more = {"hours": dict(found.hours), "felt": felt, "harm": _harm(found.harm)}
     told_all = found._asdict() | more

@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from commands.picture import text_of
+from tracker.alerts import DAY_MS
 from tracker.asset_ports import UNKNOWN
 from tracker.explain import stage_words
 from tracker.fleet import Group
-from tracker.fleet_records import DAY_MS
 from tracker.kpi import TURNS
 
 WIDTH, LEFT, RIGHT, TOP = 1000.0, 230.0, 100.0, 24.0  # pixels

@@ -13,10 +13,9 @@ from tracker.disposition import Valued, choose
 from tracker.end_of_life import p_fail, remaining, triggers, words
 from tracker.life import Life
 from tracker.life_ports import LifeFilter, Spent
-from tracker.living import life_of
+from tracker.living import life_of, used_of
 from tracker.queries import known_asset
 from tracker.sensitivity import turns
-from tracker.used import used
 
 HORIZON = 5.0  # trips
 
@@ -95,12 +94,7 @@ def usage(
 
 def _used(asset: str) -> dict[str, Any]:
     with about(asset) as (reader, now):
-        known, belief = known_asset(reader, asset), reader.belief(asset)
-        told = reader.presents([asset]).get(asset)
-        book = reader.class_book()
-    stress = book[known.class_].class_.stress if known.class_ in book else None
-    at = now - (told.behind if told is not None else 0)
-    found = used(belief, told, stress, at)
+        _, found = used_of(reader, asset, now)
     felt = {
         name: [{"from": one.from_, "times": one.times, "hours": one.hours} for one in some]
         for name, some in found.felt.items()

@@ -13,8 +13,8 @@ import typer
 from commands.asking import about
 from commands.page import STYLE
 from commands.show import count, out
-from tracker.queries import known_asset
-from tracker.used import Felt, used
+from tracker.living import used_of
+from tracker.used import Felt
 
 WIDTH, ROW, LEFT, RIGHT, TOP = 900, 28, 130, 230, 34
 HARD_G = (2.0, 5.0)  # knocks from these on are told apart
@@ -36,10 +36,7 @@ def report_usage(
 
 def _felt(asset: str) -> Mapping[str, Sequence[Felt]]:
     with about(asset) as (reader, now):
-        known_asset(reader, asset)
-        told = reader.presents([asset]).get(asset)
-        here = now - (told.behind if told is not None else 0)
-        return used(reader.belief(asset), told, None, here).felt
+        return used_of(reader, asset, now)[1].felt
 
 
 def picture(rows: Mapping[str, Mapping[str, Sequence[Felt]]]) -> str:

@@ -42,14 +42,21 @@ def _lives(
     done: Mapping[str, Sequence[Order]],
 ) -> list[Life]:
     """The rows of a class: of all assets with a story, and some of the others."""
-    told, others = list[Story](), list[Story]()
+    told, others = list[Story](), list[tuple[str, str | None]]()
     for uses in _uses(reader, known.class_.id):
         for asset, text in zip(uses.asset, uses.total, strict=True):
-            borne = worn(orjson.loads(text), known.class_.stress) if text else Worn()
-            story = Story(asset, found.get(asset, ()), done.get(asset, ()), borne)
-            (told if story.inspections or story.orders else others).append(story)
+            if asset in found or asset in done:
+                borne = _borne(known, text)
+                told.append(Story(asset, found.get(asset, ()), done.get(asset, ()), borne))
+            else:
+                others.append((asset, text))
     some, weight = thinned(others)
-    return [*lives(known.class_, told), *lives(known.class_, some, weight)]
+    living = (Story(asset, (), (), _borne(known, text)) for asset, text in some)
+    return [*lives(known.class_, told), *lives(known.class_, living, weight)]
+
+
+def _borne(known: Known, total: str | None) -> Worn:
+    return worn(orjson.loads(total), known.class_.stress) if total else Worn()
 
 
 def age(reader: Reader, now: int) -> Iterator[Swept]:
@@ -57,9 +64,10 @@ def age(reader: Reader, now: int) -> Iterator[Swept]:
     book, done = reader.class_book(), _orders(reader)
     models = models_of(book, reader.models())
     for id, known in book.items():
-        renewed = {asset: renewals(orders, known.class_) for asset, orders in done.items()}
         scales = Scales.of(known.class_, models.get(id))
         for uses in _uses(reader, id):
+            worked = done.keys() & uses.asset
+            renewed = {asset: renewals(done[asset], known.class_) for asset in worked}
             yield sweep(scales, uses, renewed, now)
 
 

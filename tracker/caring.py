@@ -17,7 +17,9 @@ from tracker.life import Life
 from tracker.life_ports import Decision, Inspected
 from tracker.living import life_of
 from tracker.model import Fact
+from tracker.overdue import OUT
 from tracker.ports import Writer
+from tracker.process import LOST
 from tracker.registry import Conflict, Unregistered
 from tracker.stamps import StampPolicy
 from tracker.worldfile import Names
@@ -33,7 +35,7 @@ STAGES = {
 }
 """To which stage a kind of route leads, where that is not called alike."""
 ELSEWHERE = "elsewhere"
-NOT_THERE = ("outbound", "in_use", "return_requested", "return_transit", "lost")
+NOT_THERE = (*OUT, LOST)
 
 
 class Decided(Conflict):
@@ -69,14 +71,14 @@ def inspect(
     return made, True
 
 
-def _life(tx: Writer, asset: str, act: Act) -> Life:
-    tx.beliefs([asset])  # locked
-    if tx.asset(asset) is None:
-        raise Unregistered(f"no asset {asset} is registered")
-    life = life_of(tx, asset, act.now)
+def _life(tx: Writer, id: str, act: Act) -> Life:
+    tx.beliefs([id])  # locked
+    asset = tx.asset(id)
+    if asset is None:
+        raise Unregistered(f"no asset {id} is registered")
+    life = life_of(tx, id, act.now)
     if life is None:
-        registered = tx.asset(asset)
-        raise UnknownClass(registered.class_ if registered else asset, Names(tx.class_book()))
+        raise UnknownClass(asset.class_, Names(tx.class_book()))
     return life
 
 

@@ -11,12 +11,11 @@ from typing import Any, NamedTuple
 
 from tracker.disposition import choose
 from tracker.leases import HOUR_MS
-from tracker.life import RESULT_DONE, Life
+from tracker.life import Life
 from tracker.stamps import DAY
 from tracker.times import iso
 from tracker.upkeep import Plan
 from tracker.wear import shares
-from tracker.work import RENEWING, Order
 
 WORN_AT, CLEAR_AT = 1.0, 0.9  # of what is bearable: set at all of it, cleared below nine tenths
 NEXT_TRIPS = 1.0  # within which it must not fail
@@ -157,15 +156,14 @@ def p_fail(life: Life, within: float) -> float | None:
     """How likely it fails within so many trips; None: nobody knows."""
     if life.model is None:
         return None
-    condition = life.condition()
-    return life.model.p_fail(condition.worn or 0.0, within, _rates(life))
+    return life.model.p_fail(life.worn_trips, within, _rates(life))
 
 
 def remaining(life: Life, share: float) -> float | None:
     """After how many more trips that share of such assets will have failed; None: nobody knows."""
     if life.model is None:
         return None
-    return life.model.remaining(life.condition().worn or 0.0, share, _rates(life))
+    return life.model.remaining(life.worn_trips, share, _rates(life))
 
 
 def _rates(life: Life) -> tuple[float, ...]:
@@ -190,15 +188,11 @@ def _again(life: Life, _: Collection[str]) -> Iterator[Trigger]:
     found = life.found
     if found is None or not found.judged.failed:
         return
-    repaired = [one for one in life.orders if _renewed(one) and (one.closed or 0) <= found.at]
+    repaired = [one for one in life.orders if one.renews and (one.closed or 0) <= found.at]
     if repaired and found.trips - (repaired[-1].trips or 0.0) <= FAILS_AGAIN_TRIPS:
         last = repaired[-1]
         figures = {"order": last.id, "trips_since": found.trips - (last.trips or 0.0)}
         yield Trigger(AGAIN, last.kind, figures | {"inspection": found.id})
-
-
-def _renewed(order: Order) -> bool:
-    return order.result == RESULT_DONE and order.kind in RENEWING
 
 
 def _services(life: Life, _: Collection[str]) -> Iterator[Trigger]:
@@ -209,7 +203,7 @@ def _services(life: Life, _: Collection[str]) -> Iterator[Trigger]:
 def _service(life: Life, plan: Plan) -> Iterator[Trigger]:
     """A service that is due, or will be before its lease is over. Hours and trips since the last
     one go by at the pace of the asset's own life."""
-    done = [one for one in life.orders if one.plan == plan.id and one.result == RESULT_DONE]
+    done = [one for one in life.orders if one.plan == plan.id and one.is_done]
     last = done[-1] if done else None
     began = last.closed if last is not None else life.dates.made
     if plan.every_days is not None and began is not None:

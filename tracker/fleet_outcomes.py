@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 from tracker.asset_class import AssetClass
 from tracker.fleet_records import Outcome
 from tracker.leases import Line
-from tracker.life import RESULT_DONE, dates_of
+from tracker.life import dates_of
 from tracker.life_ports import Decision, Inspected
 from tracker.model import Asset
 from tracker.ports import Reader
@@ -105,13 +105,7 @@ def _outcome(told: Told, at: int, **known: Any) -> Outcome:
 
 
 def _repairs(orders: Sequence[Order], since: int, until: int) -> Iterator[Order]:
-    for one in orders:
-        if (
-            one.result == RESULT_DONE
-            and one.kind in RENEWING
-            and since <= (one.closed or 0) < until
-        ):
-            yield one
+    return (one for one in orders if one.renews and since <= (one.closed or 0) < until)
 
 
 def _passed(told: Told, order: Order) -> bool | None:

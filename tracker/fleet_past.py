@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from tracker.alerts import DAY_MS
 from tracker.asset_ports import AssetFilter, Position
 from tracker.fleet_records import (
-    DAY_MS,
     LeaseLine,
     Member,
     Outcome,
@@ -23,15 +23,13 @@ from tracker.fold import Belief
 from tracker.leases import BACK, Lease, Line
 from tracker.model import Asset
 from tracker.overdue import Entered, back
-from tracker.past import Past, received_in, told_to_enter
+from tracker.past import Past, pasts_of
 from tracker.ports import Reader
 from tracker.refold import ALWAYS
 from tracker.trips import Flow, Way, flow_of, member, spans, stage_times, ways
 
 PAGE = 1_000
-BEFORE_MS = (
-    365 * DAY_MS
-)  # how far before the period a trip that ends in it may have stayed anywhere
+BEFORE_MS = 365 * DAY_MS  # before the period a trip that ends in it may have stayed anywhere
 BEGINNING = (ALWAYS + 1, "")
 
 
@@ -90,7 +88,7 @@ def _known(
     """Those of some assets that were observed by then."""
     ids = [one.id for one in assets]
     placed, lines = reader.placed(ids), reader.lines_of(ids)
-    pasts = _pasts(reader, ids, lines)
+    pasts = pasts_of(reader, ids, lines)  # only of what is on leases receipts matter
     leases = reader.leases_by_id({line.lease for some in lines.values() for line in some})
     for asset in assets:
         belief, past = placed.get(asset.id), _by(pasts[asset.id], until)
@@ -101,15 +99,6 @@ def _known(
             there = [*stays.get(asset.id, ()), *_standing(belief, until)]
             named = [one._replace(asset=asset.id, class_=asset.class_) for one in there]
             yield Known(asset, past.entered, joined, held, named)
-
-
-def _pasts(reader: Reader, ids: Sequence[str], leased: Iterable[str]) -> dict[str, Past]:
-    """What was told of some assets, and of those on leases when somebody scanned them."""
-    changes, told, facts = reader.entered(ids), reader.presents(ids), reader.facts_of(leased)
-    return {
-        id: Past(told_to_enter(changes.get(id, []), told.get(id)), received_in(facts.get(id, ())))
-        for id in ids
-    }
 
 
 def _by(past: Past, until: int) -> Past:

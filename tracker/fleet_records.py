@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-DAY_MS = 86_400_000
+from tracker.alerts import DAY_MS
 
 
 class Period(NamedTuple):

@@ -200,6 +200,11 @@ def kept(belief: Belief) -> Belief:
     return belief._replace(usage=belief.usage._replace(total=NONE))
 
 
+def cut(belief: Belief) -> Belief:
+    """A belief as the fold goes on with it where a snapshot has been taken."""
+    return belief._replace(usage=belief.usage.cut())
+
+
 def resumed(snapshot: Belief) -> Belief:
     """A snapshot as a fold goes on from it. A base has all that was used by then."""
     seen, _, tail = snapshot.usage

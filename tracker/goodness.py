@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from tracker.kaplan_meier import Row, surviving
 from tracker.reliability import Life, Model
 
 POINTS = 20  # of a curve
@@ -28,30 +29,14 @@ class Fit(NamedTuple):
 
 def kaplan_meier(lives: Sequence[Life]) -> list[tuple[float, float, float]]:
     """The share that lived after each number of cycles at which some failed, and how many were
-    still looked at just before: prod (1 - failed / at risk). Who entered later is not at risk
-    before.
+    still looked at just before.
 
     >>> lives = [Life("a", "c", 1, True), Life("b", "c", 2, False), Life("c", "c", 3, True)]
     >>> [(t, round(s, 3), n) for t, s, n in kaplan_meier(lives)]
     [(1, 0.667, 3.0), (3, 0.0, 1.0)]
     """
-    failed = dict[float, float]()
-    for life in lives:
-        if life.failed:
-            failed[life.cycles] = failed.get(life.cycles, 0) + life.weight
-    gone = sorted(lives, key=lambda life: life.cycles)
-    came = sorted(lives, key=lambda life: life.entry)
-    curve, share, before, within, at_risk = list[tuple[float, float, float]](), 1.0, 0, 0, 0.0
-    for cycles in sorted(failed):
-        while within < len(came) and came[within].entry < cycles:
-            at_risk += came[within].weight
-            within += 1
-        while before < len(gone) and gone[before].cycles < cycles:
-            at_risk -= gone[before].weight
-            before += 1
-        share *= 1 - failed[cycles] / at_risk
-        curve.append((cycles, share, at_risk))
-    return curve
+    rows = (Row(life.cycles, life.failed, life.entry, life.weight) for life in lives)
+    return [(one.age, one.share, one.at_risk) for one in surviving(rows)]
 
 
 def goodness(model: Model, lives: Sequence[Life]) -> Fit:

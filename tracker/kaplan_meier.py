@@ -12,9 +12,58 @@ something comes back was at risk then. See Kaplan and Meier (1958), JASA 53, 457
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from math import inf
 from typing import NamedTuple
+
+
+class Row(NamedTuple):
+    """Something looked at from an age (`entry`) up to another one, at which it `ended`, or was seen
+    going on (right-censored). It stands for `weight` alike."""
+
+    age: float
+    ended: bool
+    entry: float = -inf
+    weight: float = 1
+
+
+class Point(NamedTuple):
+    """An age at which some ended: which `share` goes on after it, how many were at risk just
+    before, and how many ended."""
+
+    age: float
+    share: float
+    at_risk: float
+    ended: float
+
+
+def surviving(rows: Iterable[Row]) -> list[Point]:
+    """The product-limit estimate: prod (1 - ended / at risk). What entered later is not at risk
+    before.
+
+    >>> surviving([Row(1, True), Row(2, False), Row(3, True)])[1]
+    Point(age=3, share=0.0, at_risk=1, ended=1)
+    """
+    given = list(rows)
+    ended = defaultdict[float, float](int)
+    for row in given:
+        if row.ended:
+            ended[row.age] += row.weight
+    gone = sorted(given, key=lambda row: row.age)
+    came = sorted(given, key=lambda row: row.entry)
+    points, share, before, within = list[Point](), 1.0, 0, 0
+    at_risk: float = 0
+    for age in sorted(ended):
+        while within < len(came) and came[within].entry < age:
+            at_risk += came[within].weight
+            within += 1
+        while before < len(gone) and gone[before].age < age:
+            at_risk -= gone[before].weight
+            before += 1
+        share *= 1 - ended[age] / at_risk
+        points.append(Point(age, share, at_risk, ended[age]))
+    return points
 
 
 class Time(NamedTuple):
@@ -79,11 +128,8 @@ def curve(times: Iterable[Time]) -> Curve:
     (0.25, None, 3)
     """
     given = list(times)
-    ages = sorted(one.age for one in given)
-    back = Counter(one.age for one in given if one.back)
-    steps, still_out = list[Step](), 1.0
-    for age in sorted(back):
-        at_risk = len(ages) - bisect_left(ages, age)
-        still_out *= 1 - back[age] / at_risk
-        steps.append(Step(age, at_risk, back[age], 1 - still_out))
-    return Curve(steps, ages)
+    steps = [
+        Step(int(one.age), int(one.at_risk), int(one.ended), 1 - one.share)
+        for one in surviving(Row(time.age, time.back) for time in given)
+    ]
+    return Curve(steps, sorted(one.age for one in given))

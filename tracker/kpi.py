@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from tracker.alerts import DAY_MS
 from tracker.fleet_records import (
-    DAY_MS,
     LeaseLine,
     Member,
     Outcome,

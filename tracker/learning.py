@@ -7,8 +7,7 @@ counts among those seen from that age on. One that lives is right-censored where
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from tracker.asset_class import AssetClass
 from tracker.goodness import goodness
@@ -19,6 +18,7 @@ from tracker.stamps import DAY
 from tracker.wear import RATES, Worn
 from tracker.work import Order
 
+_T = TypeVar("_T")
 LIVING_AT_MOST = 5_000  # of a class without a story: each stands for several
 AGAIN_MS = 7 * DAY  # though nothing has failed: others have lived on
 
@@ -73,10 +73,10 @@ def _rates(rates: Mapping[str, float]) -> tuple[float, ...]:
     return tuple(rates.get(name, 0.0) for name in RATES)
 
 
-def thinned(stories: Sequence[Story]) -> tuple[list[Story], float]:
+def thinned(living: Sequence[_T]) -> tuple[Sequence[_T], float]:
     """Some of many assets that have no story yet, and for how many each stands."""
-    step = -(-len(stories) // LIVING_AT_MOST) or 1
-    return [*islice(stories, 0, None, step)], float(step)
+    step = -(-len(living) // LIVING_AT_MOST) or 1
+    return living[::step], float(step)
 
 
 def learned(

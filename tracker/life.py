@@ -16,10 +16,9 @@ from tracker.model import Asset, Label
 from tracker.reliability import Model
 from tracker.stamps import DAY
 from tracker.wear import Renewal, Worn, worn_trips
-from tracker.work import RENEWING, Order
+from tracker.work import Order
 
 MADE, RETIRE_BY, UNTIL = "made", "retire_by", "_until"
-RESULT_DONE = "done"
 
 
 class Paper(NamedTuple):
@@ -74,9 +73,14 @@ class Life(NamedTuple):
     def found(self) -> Inspected | None:
         """The last inspection, unless work was done since."""
         last = self.inspections[-1] if self.inspections else None
-        worked = [o for o in self.orders if o.result == RESULT_DONE and o.kind in RENEWING]
-        after = last is not None and any((o.closed or 0) >= last.at for o in worked)
+        worked = [one for one in self.orders if one.renews]
+        after = last is not None and any((one.closed or 0) >= last.at for one in worked)
         return None if after else last
+
+    @property
+    def worn_trips(self) -> float:
+        """After how many trips a new one would be as worn."""
+        return worn_trips(self.worn.trips, self.renewals)
 
     def condition(self) -> Condition:
         """How it is, as a choice of its route wants it."""
@@ -84,7 +88,7 @@ class Life(NamedTuple):
         return Condition(
             id=self.asset.id[:128],
             cycles=self.worn.trips,
-            worn=worn_trips(self.worn.trips, self.renewals),
+            worn=self.worn_trips,
             age_days=max(self.age_days or 0.0, 0.0),
             failed=found is not None and found.judged.failed,
             grade=None if found is None else found.judged.grade,
@@ -99,7 +103,7 @@ def renewals(orders: Sequence[Order], class_: AssetClass) -> list[Renewal]:
     by_id = {route.id: route.taken_away for route in class_.routes}
     found = []
     for one in sorted(orders, key=lambda one: one.closed or 0):
-        if one.result != RESULT_DONE or one.kind not in RENEWING:
+        if not one.renews:
             continue
         share = one.done.restores
         if share is None:

@@ -13,8 +13,9 @@ from tracker.model import Asset
 from tracker.ports import Reader
 from tracker.present import Present
 from tracker.process import LOST
+from tracker.queries import known_asset
 from tracker.reliability import Model
-from tracker.used import total_at
+from tracker.used import Used, total_at, used
 from tracker.wear import RATES, Worn, worn
 
 
@@ -64,6 +65,16 @@ def life_of(reader: Reader, id: str, now: int) -> Life | None:
     beliefs = {} if belief is None else {id: belief}
     lines = reader.lines_of([id])
     return lives_of(reader, {id: asset}, beliefs, reader.presents([id]), lines, now).get(id)
+
+
+def used_of(reader: Reader, id: str, now: int) -> tuple[int, Used]:
+    """What an asset has been through until now, and when that is by its own clock. Raises
+    UnknownAsset."""
+    asset, told = known_asset(reader, id), reader.presents([id]).get(id)
+    known = reader.class_book().get(asset.class_)
+    stress = known.class_.stress if known is not None else None
+    here = now - (told.behind if told is not None else 0)
+    return here, used(reader.belief(id), told, stress, here)
 
 
 def models_of(book: Mapping[str, Known], fitted: Iterable[Fitted]) -> dict[str, Model]:

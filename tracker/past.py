@@ -30,10 +30,13 @@ class Past(NamedTuple):
         return last is not None and last.at > ALWAYS and last.stage in OUT
 
 
-def pasts_of(reader: Reader, assets: Iterable[str]) -> dict[str, Past]:
-    """What was observed and stated of some assets."""
+def pasts_of(
+    reader: Reader, assets: Iterable[str], scanned: Iterable[str] | None = None
+) -> dict[str, Past]:
+    """What was observed and stated of some assets; receipts only of those `scanned` (None: all)."""
     wanted = sorted({*assets})
-    changes, facts = reader.entered(wanted), reader.facts_of(wanted)
+    facts = reader.facts_of(wanted if scanned is None else scanned)
+    changes = reader.entered(wanted)
     told = reader.presents(wanted)
     return {
         asset: Past(

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tracker.alert_news import note
+from tracker.alert_news import announce
 from tracker.alerts import GROUNDLESS, OVER, Alert, Event, Holding, State, Subject, ended, step
 from tracker.conditions import ReaderLook, reader_holds
 from tracker.lease_ports import AlertFilter
-from tracker.notices import queue
 from tracker.ports import Reader, Writer
 from tracker.recipients import About
 from tracker.refold import ALWAYS
@@ -53,8 +52,7 @@ def let_go(tx: Writer, rules: Sequence[ReaderDown], now: int) -> None:
     steps = [ended(alert, State.RESOLVED, GROUNDLESS, now) for alert in alerts]
     tx.save_alerts([alert for alert, _ in steps if alert is not None])
     events = [event for _, some in steps for event in some]
-    numbers = note(tx, events, now)
-    queue(tx, list(zip(numbers, events, strict=True)), {}, now)
+    announce(tx, events, {}, now)
 
 
 def look_at_readers(tx: Writer, devices: Sequence[str], now: int) -> list[Event]:
@@ -81,8 +79,7 @@ def look_at_readers(tx: Writer, devices: Sequence[str], now: int) -> list[Event]
                 about[after.id] = About(site=min(sites, default=None))
             events += happened
     tx.save_alerts(changed)
-    numbers = note(tx, events, now)
-    queue(tx, list(zip(numbers, events, strict=True)), about, now)
+    announce(tx, events, about, now)
     return events
 
 

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from tracker.fold import Belief, Entry, Place, fold, follows, kept, resumed
+from tracker.fold import Belief, Entry, Place, cut, fold, follows, kept, resumed
 from tracker.inference import Setting
 from tracker.log_ports import Line
 from tracker.model import Fact, Observation
@@ -20,7 +20,7 @@ from tracker.ports import Reader, Writer
 from tracker.present import Now, present, unseen
 from tracker.stage import Transition
 from tracker.stage_points import queue_stages
-from tracker.usage import Usage, summed
+from tracker.usage import NONE, Totals, Usage, summed
 from tracker.whereabouts import Moment, Visit
 
 SNAPSHOT_EVERY = 32  # observations: reading so many back and folding them takes about 3 ms
@@ -40,6 +40,14 @@ class Rerun(NamedTuple):
     transitions: list[Transition]
     snapshots: list[Belief]
     met: Belief | None = None
+
+    @property
+    def used(self) -> Totals:
+        """What was counted on the way."""
+        total: Totals = NONE
+        for part in (*self.snapshots, *([] if self.belief is None else [self.belief])):
+            total = summed(total, part.usage.tail)
+        return total
 
 
 def rerun(
@@ -65,7 +73,7 @@ def rerun(
         visits += ended
         told += transitions
         snapshots.append(kept(belief))
-        belief = _cut(belief)
+        belief = cut(belief)
         if meets:
             met, old = old, next(ahead, None)
             assert met is not None
@@ -194,11 +202,7 @@ def _onto(old: Belief | None, fresh: Sequence[Observation], setting: Setting) ->
     before = old.observations if old is not None else 0
     if before // SNAPSHOT_EVERY == belief.observations // SNAPSHOT_EVERY:
         return Rerun(belief, visits, told, [])
-    return Rerun(_cut(belief), visits, told, [kept(belief)])
-
-
-def _cut(belief: Belief) -> Belief:
-    return belief._replace(usage=belief.usage.cut())
+    return Rerun(cut(belief), visits, told, [kept(belief)])
 
 
 def _touched(tx: Writer, rows: Sequence[Observation]) -> dict[str, list[Observation]]:
@@ -295,15 +299,12 @@ def _replace(
 def _used(tx: Writer, old: Belief, again: Rerun, since: Moment | None, ending: Usage) -> Usage:
     """What an asset has been through after a part of its history was folded again, from `since`
     on: what the old fold counted there is taken off. `ending` is the newest that is known."""
-    assert again.belief is not None
     until = again.met.moment if again.met else None
-    total = old.usage.total
+    total = summed(old.usage.total, again.used)
     for gone in tx.used(old.asset, since, until):
         total = summed(total, gone, -1)
     if until is None:
         total = summed(total, old.usage.tail, -1)
-    for part in (*again.snapshots, again.belief):
-        total = summed(total, part.usage.tail)
     return ending._replace(total=total)
 
 

@@ -23,7 +23,7 @@ from tracker.life_ports import Spent, Uses
 from tracker.reliability import Model
 from tracker.stamps import DAY
 from tracker.usage import NONE, Totals
-from tracker.wear import RATES, Renewal, worn, worn_trips
+from tracker.wear import RATES, Renewal, amount, worn, worn_trips
 
 CHANGED = 0.002  # of a life: less is not written down
 ONE = 1_000_000  # of a counter, to learn its weight from
@@ -61,7 +61,6 @@ class _Fleet(NamedTuple):
 
 AMOUNTS = ("trips", "hours", "kilometres", "shock_dose", "degree_hours")
 _OF_RATE = {"shock": "shock_dose", "temperature": "degree_hours"}
-_OF_BUDGET = {"cycles": "trips"}
 
 
 class Scales(NamedTuple):
@@ -143,14 +142,14 @@ class Weights(dict[str, tuple[float, ...]]):
         super().__init__()
         self._stress = class_.stress
         budget = class_.budget.model_dump(exclude_none=True)
-        self._asked = {"trips", *(_OF_BUDGET.get(name, name) for name in budget)}
+        self._asked = {"trips", *(amount(name) for name in budget)}
         if model is not None and any(model.coefficients):
             self._asked |= {*_OF_RATE.values()}
 
     def __missing__(self, name: str) -> tuple[float, ...]:
         alone = worn({name: ONE}, self._stress)
-        found = tuple(getattr(alone, amount) / ONE for amount in AMOUNTS)
-        asked = [w for w, amount in zip(found, AMOUNTS, strict=True) if amount in self._asked]
+        found = tuple(getattr(alone, name) / ONE for name in AMOUNTS)
+        asked = [w for w, name in zip(found, AMOUNTS, strict=True) if name in self._asked]
         self[name] = found if any(asked) else ()
         return self[name]
 
@@ -198,7 +197,7 @@ def _shares(
         )
         used = np.zeros_like(left)
         for name, bound in budget.items():
-            used += fleet.borne[:, AMOUNTS.index(_OF_BUDGET.get(name, name))] / bound
+            used += fleet.borne[:, AMOUNTS.index(amount(name))] / bound
         yield "worn_out", left * used
     if model is not None and class_.p_fail_at_most > 0:
         yield "likely_to_fail", _p_fail(model, fleet) / class_.p_fail_at_most

@@ -107,9 +107,7 @@ def _at(tx: Writer, belief: Belief, edge: int) -> Belief | None:
     again = rerun(start and resumed(start), rows, tx.settings([asset])[asset])
     if again.belief is None:
         return None
-    used = NONE
-    for part in (*again.snapshots, again.belief):
-        used = summed(used, part.usage.tail)
+    used = again.used
     tx.take_off(asset, again.belief.moment, used)
     for before in tx.used(asset, None, since) if since else ():
         used = summed(used, before)

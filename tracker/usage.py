@@ -218,19 +218,6 @@ def _lasts(seen: Seen, new: Felt, more: Counter[str]) -> Seen:
     return seen._replace(felt=tuple(sorted((*others, new))))
 
 
-def held(seen: Seen, at: int) -> Totals:
-    """What is counted of the values that last up to a time at which no newer ones have come.
-
-    >>> held(Seen(0, felt=(Felt("temperature", 0, 4_000),)), 3_600_000)["temperature:4.0#"]
-    3600000
-    """
-    more = Counter[str]()
-    for one in seen.felt:
-        if one.name in LASTING and at > one.at:
-            _binned(more, one.name, one.value, min(at - one.at, HOLDS_MS))
-    return more
-
-
 def _binned(more: Counter[str], name: str, thousandths: int, weight: int) -> None:
     step = STEPS[name]
     bin_ = min(max(floor(thousandths / 1_000 / step), -BINS), BINS)

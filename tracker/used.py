@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 from tracker.fold import Belief
 from tracker.leases import HOUR_MS
+from tracker.overdue import OUT, WITH_CUSTOMER
 from tracker.present import Present
 from tracker.upkeep import Stress
 from tracker.usage import DOOR, LASTING, STAGE, STEPS, TRIPS, Totals, bins
-from tracker.wear import IN_USE, Worn, used_until, worn
+from tracker.wear import Worn, used_until, worn
 
-IN_TRANSIT = ("outbound", "return_transit")
+IN_TRANSIT = tuple(stage for stage in OUT if stage not in WITH_CUSTOMER)
 IDLE = ("ready",)
 IN_WORK = ("received", "inspection", "repair", "refurbish", "remanufacture")
 
@@ -56,7 +57,7 @@ def used(belief: Belief | None, told: Present | None, stress: Stress | None, now
     return Used(
         trips=total.get(TRIPS, 0),
         hours=hours,
-        in_use=_sum(hours, IN_USE),
+        in_use=_sum(hours, WITH_CUSTOMER),
         in_transit=_sum(hours, IN_TRANSIT),
         idle=_sum(hours, IDLE),
         in_work=_sum(hours, IN_WORK),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tracker.fold import encode, fold, kept, resumed
+from tracker.fold import cut, encode, fold, kept, resumed
 from tracker.model import Observation
 from tracker.ports import Reader
 from tracker.receipts import Progress
@@ -106,7 +106,7 @@ def as_refolded(reader: Reader, asset: str) -> bool:
         if expected is not None:
             if belief is None or kept(belief) != expected:
                 return False
-            belief = belief._replace(usage=belief.usage.cut())
+            belief = cut(belief)
     stored = reader.belief(asset)
     if (belief and encode(belief)) != (stored and encode(stored)):
         return False

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from tracker.alert_news import note
+from tracker.alert_news import announce
 from tracker.alerts import DAY_MS, GROUNDLESS, Alert, Event, State, Subject, ended
 from tracker.asset_watch import Watched, watch, watched
 from tracker.conditions import Reading
@@ -29,7 +29,6 @@ from tracker.late_lines import Learned, expected
 from tracker.leases import Line, Partner
 from tracker.life import Life
 from tracker.living import lives_of
-from tracker.notices import queue
 from tracker.overdue import Glance, back
 from tracker.past import Past, pasts_of
 from tracker.ports import Reader, Writer
@@ -103,10 +102,9 @@ def look(tx: Writer, assets: Iterable[str], now: int, rules: InForce) -> list[Ev
     }
     tx.save_alerts([alert for one in found.values() for alert in one.alerts])
     events = [event for one in found.values() for event in one.events]
-    numbers = note(tx, events, now)
     partners = tx.partners() if events else {}
     about = {one.alert.id: _about(one.alert, seen[one.alert.asset], partners) for one in events}
-    queue(tx, list(zip(numbers, events, strict=True)), about, now)
+    announce(tx, events, about, now)
     tx.set_held({asset: one.held for asset, one in found.items()})
     tx.forget_hits(hits)
     behind = {asset: one.told.behind for asset, one in seen.items() if one.told is not None}

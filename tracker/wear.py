@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tracker.leases import HOUR_MS
+from tracker.overdue import WITH_CUSTOMER
 from tracker.upkeep import Band, Budget, Stress
 from tracker.usage import ENTERED, METRES, STAGE, TRIPS, Totals, Usage, bins, summed
 from tracker.usage import UNKNOWN as UNTOLD
 
-IN_USE = ("in_use", "return_requested")
 RATES = ("repairs", "shock", "temperature")
 """What wears an asset, per trip, in the order in which models count it."""
 
@@ -63,19 +63,13 @@ def worn(total: Totals, stress: Stress) -> Worn:
     (3, 0.0, 0.0, 2, 1.0)
     """
     hard = [one for one in bins(total, "shock") if one.low >= stress.shock_from]
-    return unfelt(total)._replace(
+    return Worn(
+        trips=total.get(TRIPS, 0),
+        hours=sum(total.get(f"{STAGE}{stage}", 0) for stage in WITH_CUSTOMER) / HOUR_MS,
+        kilometres=total.get(METRES, 0) / 1_000,
         knocks=sum(one.times for one in hard),
         shock_dose=sum(one.sum - one.times * stress.shock_from for one in hard),
         degree_hours=degree_hours(total, stress.temperature),
-    )
-
-
-def unfelt(total: Totals) -> Worn:
-    """The same but for what sensors felt, which takes longer to add up."""
-    return Worn(
-        trips=total.get(TRIPS, 0),
-        hours=sum(total.get(f"{STAGE}{stage}", 0) for stage in IN_USE) / HOUR_MS,
-        kilometres=total.get(METRES, 0) / 1_000,
         repairs=total.get(f"{ENTERED}repair", 0),
     )
 
@@ -117,12 +111,10 @@ def shares(borne: Worn, budget: Budget, renewals: Sequence[Renewal] = ()) -> Map
     {'cycles': 0.25, 'hours': 0.5}
     """
     left = worn_trips(borne.trips, renewals) / borne.trips if borne.trips else 1.0
-    amounts = {
-        "cycles": borne.trips,
-        "hours": borne.hours,
-        "kilometres": borne.kilometres,
-        "shock_dose": borne.shock_dose,
-        "degree_hours": borne.degree_hours,
-    }
     bearable = budget.model_dump(exclude_none=True)
-    return {name: left * amounts[name] / bound for name, bound in bearable.items()}
+    return {name: left * getattr(borne, amount(name)) / all_ for name, all_ in bearable.items()}
+
+
+def amount(name: str) -> str:
+    """What of `Worn` a bound of a budget is about."""
+    return "trips" if name == "cycles" else name

@@ -21,6 +21,7 @@ from tracker.worldfile import Path
 PARTS_AT_MOST = 500
 Work = Literal["clean", "service", "repair", "refurbish", "remanufacture", "dismantle"]
 RENEWING = ("repair", "refurbish", "remanufacture")
+DONE = "done"
 Result = Literal["done", "failed", "cancelled"]
 Minutes = Annotated[float, Field(ge=0, le=1e7, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -118,6 +119,16 @@ class Order(NamedTuple):
     result: str | None = None
     trips: float | None = None
     version: int = 1
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it came to what it was opened for."""
+        return self.result == DONE
+
+    @property
+    def renews(self) -> bool:
+        """Whether it took wear away."""
+        return self.is_done and self.kind in RENEWING
 
     @property
     def spent(self) -> float:

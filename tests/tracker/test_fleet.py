@@ -6,11 +6,11 @@ import pytest
 
 from tests.tracker import test_stores
 from tracker import fleet_past
+from tracker.alerts import DAY_MS
 from tracker.arrange import arrange
 from tracker.explain import Explained
 from tracker.fleet import Asked, By, fleet_report
 from tracker.fleet_past import gather
-from tracker.fleet_records import DAY_MS
 from tracker.inspection import Inspection, Judged
 from tracker.leases import End, Lease, Line, Partner
 from tracker.life_ports import Inspected

@@ -5,8 +5,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tracker import kpi
+from tracker.alerts import DAY_MS
 from tracker.fleet_records import (
-    DAY_MS,
     LeaseLine,
     Member,
     Outcome,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import orjson
-from sqlalchemy import Row, Table, and_, delete, func, insert, or_, select
+from sqlalchemy import Row, Table, and_, delete, func, insert, or_, select, tuple_
 
 from tracker.asset_class import AssetClass
 from tracker.goodness import Fit, Point
@@ -27,7 +28,7 @@ class LifeReads(sql.Speaks):
 
     def class_book(self) -> dict[str, Known]:
         found = self._db.execute(select(_classes).order_by(_classes.c.id))
-        return {r.id: Known(AssetClass.model_validate_json(r.body), r.version) for r in found}
+        return {row.id: Known(_class(row.body), row.version) for row in found}
 
     def inspection(self, id: str) -> Inspected | None:
         row = self._db.execute(select(_inspections).where(_inspections.c.id == id)).first()
@@ -73,14 +74,13 @@ class LifeReads(sql.Speaks):
     def models(self, class_: str | None = None) -> list[Fitted]:
         query = select(_models)
         if class_ is None:
-            newest = select(_models.c["class"], func.max(_models.c.number)).group_by(
-                _models.c["class"]
-            )
-            found = {(r[0], r[1]) for r in self._db.execute(newest)}
-            made = [_fitted(r) for r in self._db.execute(query.order_by(_models.c["class"]))]
-            return [one for one in made if (one.class_, one.number) in found]
-        query = query.where(_models.c["class"] == class_).order_by(_models.c.number)
-        return [_fitted(r) for r in self._db.execute(query)]
+            of_class = _models.c["class"]
+            newest = select(of_class, func.max(_models.c.number)).group_by(of_class)
+            query = query.where(tuple_(of_class, _models.c.number).in_(newest))
+        else:
+            query = query.where(_models.c["class"] == class_)
+        ordered = query.order_by(_models.c["class"], _models.c.number)
+        return [_fitted(row) for row in self._db.execute(ordered)]
 
     def spent(self, wanted: LifeFilter, after: tuple[float, str] | None, limit: int) -> list[Spent]:
         query = select(_lives)
@@ -169,6 +169,11 @@ class LifeWrites(LifeReads):
 
     def forget_spent(self, classes: Iterable[str]) -> None:
         self._db.execute(delete(_lives).where(_lives.c["class"].not_in([*classes])))
+
+
+@lru_cache(maxsize=256)  # classes are asked for at every look, and change seldom
+def _class(body: str) -> AssetClass:
+    return AssetClass.model_validate_json(body)
 
 
 def _by_asset(found: Iterable[_T]) -> dict[str, list[_T]]:
