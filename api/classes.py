@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
-from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
@@ -15,7 +14,7 @@ from api.auth import TheCaller
 from api.cursors import Cursor, Limit, Page
 from api.etags import show_version
 from api.parameters import Expected
-from api.problems import documented
+from api.problems import BodyRefused, documented
 from api.times import Time
 from tracker import asset_class, class_book
 from tracker.asset_class import ClassId
@@ -125,8 +124,7 @@ def put_class(
     told = body.model_dump(by_alias=True) | {"id": class_id}
     class_ = asset_class.AssetClass.model_validate(told)
     if found := [*contradictions(class_)]:
-        faults = [{"loc": ("body", *path), "msg": detail} for path, detail in found]
-        raise RequestValidationError(faults)
+        raise BodyRefused(found)
     with caller.writing() as (tx, act):
         is_new = class_id not in tx.class_book()
         known = class_book.put_class(tx, class_, act, expected)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
-from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from api.answers import created
 from api.auth import Caller, TheCaller
 from api.parameters import AssetId
-from api.problems import documented
+from api.problems import BodyRefused, documented
 from api.times import Moment, Time
 from tracker import inspection as inspections
 from tracker import life_ports, worldvalues
@@ -162,9 +161,9 @@ def put_inspection(
         try:
             made, is_new = inspect(tx, inspection, body.asset, at, found, act, caller.policy)
         except BadFinding as why:
-            raise refused(why.path, str(why)) from None
+            raise BodyRefused([(why.path, str(why))]) from None
         except BadFacts as bad:
-            raise refused(("at",) if bad.key == "at" else ("outcome",), str(bad)) from None
+            raise outcome_refused(bad) from None
     if is_new:
         response.status_code = 201
     return _inspection(made)
@@ -216,9 +215,9 @@ def list_overrides(caller: TheCaller) -> Overrides:
     return Overrides(classes=_overrides(caller))
 
 
-def refused(path: tuple[str | int, ...], why: str) -> RequestValidationError:
-    """Something in a body that is refused."""
-    return RequestValidationError([{"loc": ("body", *path), "msg": why}])
+def outcome_refused(bad: BadFacts) -> BodyRefused:
+    """A body whose outcome, or the time of it, is no fact."""
+    return BodyRefused([(("at",) if bad.key == "at" else ("outcome",), str(bad))])
 
 
 def _overrides(caller: Caller) -> list[Override]:

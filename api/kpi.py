@@ -8,9 +8,9 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from api.auth import Caller, TheCaller
-from api.overdue import Table
 from api.parameters import From, To, refuse_backwards
 from api.problems import documented
+from api.table import Table
 from api.times import Time
 from tracker import fleet, fleet_table, kpi
 from tracker.alerts import DAY_MS

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-from io import StringIO
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -11,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from api.auth import TheCaller
 from api.cursors import Cursor, Limit, Listing, Page, cut
-from api.overdue import Table
 from api.parameters import AssetId
 from api.problems import documented
+from api.table import Table, table_of
 from api.times import Time
 from tracker import disposition, life_ports
 from tracker.asset_class import Condition
@@ -200,7 +198,7 @@ def get_end_of_life(caller: TheCaller, asset: AssetId) -> EndOfLife:
         at=life.now,
         found=[_found(one) for one in triggers(life)],
         trips=life.worn.trips,
-        worn_trips=life.condition().worn or 0.0,
+        worn_trips=life.worn_trips,
         age_days=life.age_days,
         borne=dict(shares(life.worn, life.class_.budget, life.renewals)),
         p_fail=chances,
@@ -268,11 +266,8 @@ def table_of_end_of_life(
     """The same as a table, of up to 10,000 assets."""
     with caller.reading() as reader:
         found = reader.spent(LifeFilter(class_, because, at_least), None, limit)
-    out = StringIO()
-    table = csv.DictWriter(out, [f.alias or name for name, f in SpentLife.model_fields.items()])
-    table.writeheader()
-    table.writerows(_row(one).model_dump(mode="json", by_alias=True) for one in found)
-    return Table(out.getvalue())
+    rows = (_row(one).model_dump(mode="json", by_alias=True) for one in found)
+    return table_of(SpentLife, rows)
 
 
 def _life(reader: Reader, asset: str, now: int) -> Life:

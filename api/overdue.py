@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-from io import StringIO
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field, TypeAdapter
 
 from api.alerts import StateName
 from api.auth import TheCaller
 from api.cursors import Cursor, Limit, Listing, Page, cut
+from api.table import Table, table_of
 from api.times import Time
 from tracker.overdue_lines import Overdue, Sort, overdue_lines
 
@@ -36,12 +35,6 @@ _Class = Annotated[
 _Site = Annotated[
     str | None, Query(description="Only assets that stay at this site.", examples=["cust-1"])
 ]
-
-
-class Table(Response):
-    """A table of values parted by commas."""
-
-    media_type = "text/csv"
 
 
 class OverdueLine(BaseModel):
@@ -122,14 +115,8 @@ def table_of_overdue(
     now = caller.now()
     with caller.reading_for() as reader:
         found = overdue_lines(reader, now, limit, sort, None, customer, class_, site)
-    out = StringIO()
-    names = [field.alias or name for name, field in OverdueLine.model_fields.items()]
-    table = csv.DictWriter(out, names)
-    table.writeheader()
-    for one in found:
-        row = _line(one).model_dump(mode="json", by_alias=True)
-        table.writerow(row | {"reasons": " ".join(row["reasons"])})
-    return Table(out.getvalue())
+    rows = (_line(one).model_dump(mode="json", by_alias=True) for one in found)
+    return table_of(OverdueLine, (row | {"reasons": " ".join(row["reasons"])} for row in rows))
 
 
 def _line(one: Overdue) -> OverdueLine:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -61,18 +61,19 @@ Refusal = tuple[tuple[str | int, ...], str]
 """Where in a body something stands, and why it is refused."""
 
 
-class ItemsRefused(RequestValidationError):
+class BodyRefused(RequestValidationError):
+    """What stands in a body is refused: where each thing stands, and why."""
+
+    def __init__(self, refusals: Iterable[Refusal]) -> None:
+        super().__init__([{"loc": ("body", *where), "msg": why} for where, why in refusals])
+
+
+class ItemsRefused(BodyRefused):
     """Of many things sent at once some are refused, so none of them is taken."""
 
-    def __init__(self, refusals: Sequence[Refusal]) -> None:
-        super().__init__([{"loc": ("body", *where), "msg": why} for where, why in refusals])
 
-
-class FactsRefused(RequestValidationError):
+class FactsRefused(BodyRefused):
     """Facts that cannot be, and why: where each stands in the body."""
-
-    def __init__(self, refusals: Sequence[Refusal]) -> None:
-        super().__init__([{"loc": ("body", *where), "msg": why} for where, why in refusals])
 
 
 class NoDecoder(Exception):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Response
-from fastapi.exceptions import RequestValidationError
 from pydantic import Field
 
 from api.auth import TheCaller
 from api.etags import show_version
 from api.parameters import Expected
-from api.problems import documented
+from api.problems import BodyRefused, documented
 from tracker.govern import govern
 from tracker.registry import Outdated, Unregistered
 from tracker.rules import Rules, contradictions
@@ -37,8 +36,7 @@ def put_rules(
 ) -> RulesChange:
     """Raise alerts by these rules from now on, and by no others."""
     if found := [*contradictions(rules)]:
-        faults = [{"loc": ("body", *path), "msg": detail} for path, detail in found]
-        raise RequestValidationError(faults)
+        raise BodyRefused(found)
     with caller.writing() as (tx, act):
         version = tx.rules_revision()
         if expected is not None and expected != version:

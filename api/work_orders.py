@@ -12,9 +12,9 @@ from api.answers import created
 from api.auth import TheCaller
 from api.cursors import Cursor, Limit, Listing, Page, cut
 from api.etags import show_version
-from api.inspections import refused
+from api.inspections import outcome_refused
 from api.parameters import AssetId, Expected
-from api.problems import documented
+from api.problems import BodyRefused, documented
 from api.times import Moment, Time
 from tracker import worldvalues
 from tracker.facts import BadFacts
@@ -224,9 +224,9 @@ def _tried(do: Any) -> Any:
     try:
         return do()
     except BadWork as why:
-        raise refused(why.path, str(why)) from None
+        raise BodyRefused([(why.path, str(why))]) from None
     except BadFacts as bad:
-        raise refused(("at",) if bad.key == "at" else ("outcome",), str(bad)) from None
+        raise outcome_refused(bad) from None
 
 
 def _shown(order: Order) -> WorkOrder:

@@ -14,7 +14,7 @@ from commands.show import UserError, when
 from tracker.asset_ports import AssetFilter
 from tracker.places import Site
 from tracker.ports import Reader, Store
-from tracker.queries import UnknownPlace, fresh, known_place
+from tracker.queries import UnknownLease, UnknownPlace, fresh, known_partner, known_place
 
 EVERY = 2**31 - 1  # rows: of what is shown as a whole
 COMPARED, DEVICES_COMPARED = 100, 1_000  # ids that may have been meant
@@ -60,6 +60,14 @@ def known_site(reader: Reader, site: str) -> None:
         known_place(reader, "site", site)
     except UnknownPlace as unknown:
         raise UserError(f"{unknown}{did_you_mean(site, reader.layout().sites())}") from None
+
+
+def known_customer(reader: Reader, partner: str) -> None:
+    """UserError where there is no partner of that id."""
+    try:
+        known_partner(reader, partner)
+    except UnknownLease as unknown:
+        raise UserError(f"{unknown}{did_you_mean(partner, reader.partners())}") from None
 
 
 def known_device(reader: Reader, device: str) -> None:

@@ -58,8 +58,13 @@ def _row(one: Valued) -> dict[str, Any]:
         "route": one.route,
         "value": None if one.value is None else f"{one.value:.2f}",
         "of": ", ".join(f"{name} {value}" for name, value in terms.items()),
-        "but": one.excluded or ("costs more than half of what it brings" if one.dear else None),
+        "but": objection(one),
     }
+
+
+def objection(one: Valued) -> str | None:
+    """What speaks against a route; None: nothing."""
+    return one.excluded or ("costs more than half of what it brings" if one.dear else None)
 
 
 def sentences(choice: Choice, currency: str, would: list[Turn]) -> list[str]:

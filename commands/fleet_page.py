@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from commands.fleet_picture import ALL, return_curves, time_in_stages, turns_by_class
-from commands.page import STYLE
+from commands.page import FOOT, HEAD, STYLE
 from commands.picture import text_of
 from commands.show import legible
 from tracker.fleet import Group, Report
@@ -20,16 +20,9 @@ svg .last { text-anchor: end; }
 td.words { white-space: normal; min-width: 16em; }
 .none { color: var(--soft); }
 """
-PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>{title}</title>
-<style>{style}</style>
-<h1>{title}</h1>
-<dl>{facts}</dl>
-<h2>How soon it comes back</h2>
+PAGE = (
+    HEAD
+    + """<h2>How soon it comes back</h2>
 {curves}
 <p class="legend">Of what was sent out in the period, the share that is back by an age: 1 - product
 over the ages at which something came back of (1 - back / at risk). What is still out is at risk up
@@ -41,9 +34,9 @@ to its age, and then censored (Kaplan-Meier).</p>
 {turns}
 <p class="legend">{formula}</p>
 {tables}
-<footer>Times are UTC. Drawn by Retour, {now}.</footer>
-</html>
 """
+    + FOOT
+)
 
 
 def fleet_page(report: Report, now: int) -> str:

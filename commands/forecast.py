@@ -7,13 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.asking import did_you_mean, opened
-from commands.show import AsJson, UserError, iso, legible, show_rows
+from commands.asking import known_customer, opened
+from commands.show import AsJson, iso, legible, show_rows
 from tracker.asset_ports import UNKNOWN
 from tracker.explain import stage_words
 from tracker.late_lines import Expected, late_lines, learn
-from tracker.ports import Reader
-from tracker.queries import UnknownLease, known_partner
 
 
 def forecast(
@@ -29,7 +27,7 @@ def forecast(
     store, now = opened()
     with store.reading() as reader:
         if customer is not None:
-            _known(reader, customer)
+            known_customer(reader, customer)
         found = late_lines(reader, now, learn(reader, now), customer)
         stale = reader.stale_count()
     rows = [line_row(one) for one in found[:limit]]
@@ -38,14 +36,6 @@ def forecast(
         typer.echo(f"there are more than {limit}: ask for them with --limit", err=True)
     if stale:
         typer.echo(f"{stale} assets wait to be folded again: they may be elsewhere", err=True)
-
-
-def _known(reader: Reader, customer: str) -> None:
-    """UserError where there is no such partner."""
-    try:
-        known_partner(reader, customer)
-    except UnknownLease as unknown:
-        raise UserError(f"{unknown}{did_you_mean(customer, reader.partners())}") from None
 
 
 def line_row(one: Expected) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from commands.asking import about, opened
-from commands.disposition import sentences
+from commands.disposition import objection, sentences
 from commands.show import AsJson, UserError, out, show, show_rows
 from tracker.disposition import Valued, choose
 from tracker.end_of_life import p_fail, remaining, triggers, words
@@ -35,8 +35,9 @@ def life(
         raise UserError(
             f"nothing is known of the class {known.class_}: `retour class use` puts it in"
         )
-    choice = choose(found.class_, found.condition(), found.model)
-    would = turns(found.class_, found.condition(), found.model)
+    condition = found.condition()
+    choice = choose(found.class_, condition, found.model)
+    would = turns(found.class_, condition, found.model)
     told = _told(found)
     if as_json:
         routes = [one._asdict() for one in choice.routes]
@@ -57,7 +58,7 @@ def _told(found: Life) -> dict[str, Any]:
         "asset": found.asset.id,
         "class": found.class_.id,
         "trips": found.worn.trips,
-        "worn_trips": round(condition.worn or 0.0, 1),
+        "worn_trips": round(found.worn_trips, 1),
         "hours_in_use": round(found.worn.hours, 1),
         "kilometres": round(found.worn.kilometres, 1),
         "age_days": None if found.age_days is None else round(found.age_days),
@@ -73,7 +74,7 @@ def _route(one: Valued) -> dict[str, Any]:
     return {
         "route": one.route,
         "value": None if one.value is None else f"{one.value:.2f}",
-        "but": one.excluded or ("costs more than half of what it brings" if one.dear else None),
+        "but": objection(one),
     }
 
 

@@ -48,7 +48,7 @@ svg .scale { text-anchor: middle; }
   transparent); border: 1.5px solid var(--fence); }
 """
 
-PAGE = """<!doctype html>
+HEAD = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
@@ -57,12 +57,18 @@ PAGE = """<!doctype html>
 <style>{style}</style>
 <h1>{title}</h1>
 <dl>{facts}</dl>
-{picture}
+"""
+FOOT = """<footer>Times are UTC. Drawn by Retour, {now}.</footer>
+</html>
+"""
+PAGE = (
+    HEAD
+    + """{picture}
 <p class="legend"><span>first<i class="time"></i>last</span>
 <span><i class="dashed"></i>nothing known for more than a day</span>
 <span><i class="area"></i>site</span></p>
 <h2>Visits</h2>
 {visits}
-<footer>Times are UTC. Drawn by Retour, {now}.</footer>
-</html>
 """
+    + FOOT
+)

@@ -7,13 +7,11 @@ from typing import Annotated
 
 import typer
 
-from commands.asking import Since, Until, did_you_mean, known_site, opened, period
+from commands.asking import Since, Until, known_customer, known_site, opened, period
 from commands.fleet_page import counts_of, fleet_page, title_of, words_of
-from commands.show import AsJson, UserError, count, legible, show
+from commands.show import AsJson, count, legible, show
 from tracker.fleet import Asked, By, Report, fleet_report
 from tracker.fleet_table import as_csv, rows
-from tracker.ports import Reader
-from tracker.queries import UnknownLease, known_partner
 from tracker.times import iso
 
 
@@ -40,7 +38,10 @@ def report_fleet(
     until = until if until is not None else now
     period(since, until)
     with store.reading() as reader:
-        _known(reader, site, partner)
+        if site is not None:
+            known_site(reader, site)
+        if partner is not None:
+            known_customer(reader, partner)
         report = fleet_report(reader, Asked(until, since, class_, site, partner, by, safety))
     if html is not None:
         html.write_text(fleet_page(report, now), encoding="utf-8")
@@ -56,17 +57,6 @@ def report_fleet(
         typer.echo(
             f"{report.stale} assets wait to be folded again: their past may change", err=True
         )
-
-
-def _known(reader: Reader, site: str | None, partner: str | None) -> None:
-    """UserError where there is no such site or partner."""
-    if site is not None:
-        known_site(reader, site)
-    if partner is not None:
-        try:
-            known_partner(reader, partner)
-        except UnknownLease as unknown:
-            raise UserError(f"{unknown}{did_you_mean(partner, reader.partners())}") from None
 
 
 def _show(report: Report, as_json: bool) -> None:
