@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from tracker.alerts import (
+    DAY_MS,
     Alert,
     Event,
     Holding,
@@ -106,6 +107,9 @@ class _Run:
         for one in self._rules:
             if one.rule.kind in KINDS and one.rule.concerns(self._paper.class_, lease.sites):
                 self._rule(lease, line, one, holds, came)
+                if one.rule.kind == Kind.LEFT_BEHIND and _waits(lease, line, glance, came):
+                    every = min(max(one.policy.hold_ms, LOOK_AGAIN_MS), DAY_MS)
+                    self.times.append(glance.now + every)
         self.times += _times(lease, line, glance, came)
 
     def _lost_after_ms(self, lease: Lease) -> int | None:
@@ -209,6 +213,13 @@ class _Run:
         if alert is not None:
             self.alerts.append(alert)
         self.events += events
+
+
+def _waits(lease: Lease, line: Line, glance: Glance, came: Return | None) -> bool:
+    """Whether a line is under way whose asset may be left behind: that the others come back
+    tells nothing of it, so it is looked at again, before that will have held for long enough."""
+    under_way = line.start_at <= glance.now < line.due_at + lease.grace_ms
+    return under_way and line.ended is None and came is None and bool(glance.others_back)
 
 
 def _times(lease: Lease, line: Line, glance: Glance, came: Return | None) -> Iterator[int]:

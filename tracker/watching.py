@@ -264,11 +264,15 @@ def _glance(
     return Glance(at, p, *past, belief.whereabouts.site)
 
 
+def _is_awaited(line: Line) -> bool:
+    return line.asset is not None and (line.ended is None or line.ended.how != "cancelled")
+
+
 def _others(tx: Reader, seen: Mapping[str, _Seen]) -> dict[str, tuple[int | None, ...]]:
-    """When the other lines of the same orders came back, by the names of assets' lines. Orders may
-    have very many lines, and all are asked for at once."""
+    """When the other lines of the same orders came back, by the names of assets' lines; not of
+    those that were cancelled. Orders may have very many lines, and all are asked for at once."""
     of_line = {
-        line.name: [one for one in lease.lines if one.id != line.id and one.asset is not None]
+        line.name: [one for one in lease.lines if one.id != line.id and _is_awaited(one)]
         for known in seen.values()
         for lease, line in known.paper.lines
         if line.ended is None and len(lease.lines) > 1

@@ -95,6 +95,33 @@ def test_a_return_before_the_deadline_ends_in_silence(db, make):
     assert [asset for asset, *_ in told] == ["A0", "A2"]
 
 
+@pytest.mark.parametrize("cancelled", [(), ("B2",)])
+def test_what_is_left_behind_is_told_though_nothing_is_heard_of_it(db, make, cancelled):
+    dates, times = (date(2026, 9, 1), date(2026, 9, 9)), (make.NOW, make.NOW + 20 * DAY)
+    assets = ("B0", "B1", "B2")
+    lines = tuple(
+        Line("L-B", asset, asset, None, *dates, *times, End("cancelled", make.NOW + 1))
+        if asset in cancelled
+        else Line("L-B", asset, asset, None, *dates, *times)
+        for asset in assets
+    )
+    with db.store.writing() as tx:
+        for asset in assets:
+            register_asset(tx, Asset(asset, "pallet", initial_stage="in_use"))
+        tx.put_lease(Lease("L-B", "acme", ("cust-1",), "UTC", grace_h=1, lines=lines))
+    out = [asset for asset in assets if asset not in cancelled]
+    for asset in out:
+        tell(db, make, asset, "lease_started", make.NOW)
+    look(db, make.NOW)
+    back = make.NOW + HOUR_MS
+    for asset in out[1:]:
+        tell(db, make, asset, "received", back)
+    told = [one for n in range(1, 49) for one in look(db, make.NOW + n * HOUR_MS)[1]]
+    assert ("B0", "left_behind", "opened") in told
+    (alert,) = db.ask(lambda reader: reader.alerts(AlertFilter((), "left_behind"), (0, ""), 9))
+    assert (alert.since, alert.opened) == (back, back + DAY)
+
+
 def test_two_workers_at_the_deadline_tell_it_once(db, open_store, make):
     """Fault 26, without the kill: both see the same timers."""
     deadline, told, start = make.NOW + DAY + HOUR_MS, [], Barrier(2)
