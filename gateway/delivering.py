@@ -9,7 +9,7 @@ or away delays no other.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
@@ -19,7 +19,19 @@ import structlog
 from gateway import metrics
 from tracker.clocks import Clock
 from tracker.delivery_ports import Channels, Outcome
-from tracker.notices import LEFT, Attempt, Delivery, State, by_lead, gathered, leave, message, noted
+from tracker.notices import (
+    LEFT,
+    Attempt,
+    Delivery,
+    State,
+    by_lead,
+    gathered,
+    leave,
+    message,
+    noted,
+    put_off,
+    quiet_of,
+)
 from tracker.ports import Store, Writer
 from tracker.recipients import TO_MQTT, Recipient
 
@@ -111,13 +123,8 @@ class Delivering:
         """Store what became of claims; where that fails it is tried again."""
         if not self._unnoted:
             return
-        rate, now = self._clock.rate, self._clock.now()
-        changed = list[Delivery]()
-        for sent in self._unnoted:
-            for parts, attempt in sent.tried:
-                changed += noted(parts, attempt, rate)
-            changed += [one._replace(due=now) for one in sent.left]
         with self._store.recording() as tx:
+            changed = [*self._changes(tx)]
             tx.save_deliveries(changed)
         for sent in self._unnoted:
             for parts, attempt in sent.tried:
@@ -127,6 +134,17 @@ class Delivering:
         for one in parked:
             log.error("a delivery is given up", delivery=one.id, recipient=one.recipient)
         self._unnoted.clear()
+
+    def _changes(self, tx: Writer) -> Iterator[Delivery]:
+        """What becomes of deliveries; what is sent again is not sent in quiet hours."""
+        recipients, quiet = tx.recipients(), quiet_of(tx)
+        for sent in self._unnoted:
+            recipient = recipients.get(sent.recipient)  # None: it was removed meanwhile
+            for parts, attempt in sent.tried:
+                for one in noted(parts, attempt, self._clock.rate):
+                    waits = one.state == State.WAITING
+                    yield put_off(one, parts, recipient, quiet) if waits and recipient else one
+            yield from (one._replace(due=self._clock.now()) for one in sent.left)
 
     def _measure(self) -> None:
         if self._clock.mono() - self._measured < MEASURED_EVERY_S:

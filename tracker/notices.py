@@ -19,12 +19,12 @@ import orjson
 from tracker.alerts import Event
 from tracker.notice_texts import days_overdue, link_of, text_of, title_of
 from tracker.quiet import Quiet
-from tracker.recipients import About, Recipient, due, wants
+from tracker.recipients import About, Recipient, awake, due, wants
 from tracker.times import iso
 from tracker.wording import filled
 
 if TYPE_CHECKING:
-    from tracker.ports import Writer
+    from tracker.ports import Reader, Writer
 
 ALERTS_TOPIC = "retour/alerts"
 FIRST_RETRY_MS = 5_000
@@ -101,7 +101,7 @@ def queue(
     if not events:
         return
     recipients = tx.recipients().values()
-    quiet = {rule.id: rule.quiet_hours for rule in tx.rules().rules} if recipients else {}
+    quiet = quiet_of(tx) if recipients else {}
     queued = [
         delivery
         for number, event in events
@@ -115,6 +115,11 @@ def queue(
         )
     ]
     tx.queue_deliveries(queued)
+
+
+def quiet_of(reader: Reader) -> dict[str, Quiet | None]:
+    """The quiet hours of rules."""
+    return {rule.id: rule.quiet_hours for rule in reader.rules().rules}
 
 
 def deliveries(
@@ -265,6 +270,19 @@ def noted(parts: Sequence[Delivery], attempt: Attempt, rate: float = 1.0) -> lis
         return [one._replace(state=State.PARKED) for one in (made, *others)]
     pause = retry_ms(lead.id, len(made.attempts))
     return [made._replace(due=attempt.at + round(pause * rate))]
+
+
+def put_off(
+    one: Delivery,
+    parts: Sequence[Delivery],
+    recipient: Recipient,
+    quiet: Mapping[str, Quiet | None],
+) -> Delivery:
+    """A delivery that is to be sent again, not in quiet hours; what travels with it must not wait
+    longer than it would by itself."""
+    told = [part.notice.data for part in parts]
+    times = [awake(recipient, d["severity"], one.due, quiet.get(d["rule"])) for d in told]
+    return one._replace(due=min(times))
 
 
 def retry_ms(id: str, failed: int) -> int:

@@ -180,10 +180,14 @@ def wants(recipient: Recipient, kind: str, alert: Alert, about: About) -> bool:
 def due(recipient: Recipient, severity: str, now: int, of_rule: Quiet | None = None) -> int:
     """When somebody is to be told of what happened at `now` (epoch ms) to an alert of a rule with
     these quiet hours."""
-    at, quiet = now, [of_rule]
-    if severity != CRITICAL:
-        at = now if recipient.digest is None else next_digest(recipient.digest, now)
-        quiet.append(recipient.quiet)
+    digest = recipient.digest if severity != CRITICAL else None
+    at = now if digest is None else next_digest(digest, now)
+    return awake(recipient, severity, at, of_rule)
+
+
+def awake(recipient: Recipient, severity: str, at: int, of_rule: Quiet | None = None) -> int:
+    """The first time from `at` on that is in no quiet hours that concern such an alert."""
+    quiet = [of_rule] if severity == CRITICAL else [of_rule, recipient.quiet]
     return _awake([one for one in quiet if one is not None], at)
 
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
@@ -16,6 +17,7 @@ from tracker.delivery_ports import Outcome
 from tracker.notices import State as Way
 from tracker.notices import queue
 from tracker.ports import StoreUnavailable
+from tracker.quiet import Quiet
 from tracker.recipients import Digest, Recipient
 
 LOCAL = networks("127.0.0.0/8")
@@ -127,6 +129,24 @@ def test_one_that_fails_is_tried_again_under_the_same_id_and_given_up_in_the_end
     assert {*receiver.ids} == {f"ops-{number}"}
     one = listed(store)[f"ops-{number}"]
     assert [attempt.told for attempt in one.attempts] == ["HTTP 500"] * 3
+
+
+@pytest.mark.parametrize(("severity", "waits"), [("warning", True), ("critical", False)])
+def test_what_fails_before_quiet_hours_is_not_tried_again_in_them(
+    store, deliver, clock, monkeypatch, severity, waits
+):
+    monkeypatch.setattr("tracker.notices.FIRST_RETRY_MS", 180_000)
+    begin = datetime.fromtimestamp(clock.now() / 1_000 + 120, UTC)
+    end = begin + timedelta(hours=6)
+    quiet = Quiet(since=f"{begin:%H:%M}", until=f"{end:%H:%M}")
+    with Receiver(status=500) as receiver:
+        known(store, hook(receiver, quiet=quiet))
+        happen(store, 1, clock.now(), ALERT._replace(severity=severity))
+        job = deliver()
+        run_until(job, lambda: [one for one in listed(store).values() if one.attempts])
+    (one,) = listed(store).values()
+    assert (one.due - clock.now() > 5 * 3_600_000) == waits
+    assert (one.due in quiet) != waits
 
 
 def test_a_slow_receiver_and_a_dead_one_delay_no_other(store, deliver, clock):
