@@ -6,10 +6,13 @@ from threading import Barrier, Thread
 import orjson
 import pytest
 
+import tracker.watching
 from gateway.decoders.native import decode_events
+from gateway.watching import Watching
 from tests.tracker import test_stores
 from tracker.arrange import arrange
 from tracker.audit import Act
+from tracker.clocks import SystemClock
 from tracker.facts import state
 from tracker.govern import govern
 from tracker.lease_ports import AlertFilter
@@ -319,3 +322,28 @@ def test_two_gateways_close_two_lines_of_a_lease_at_once(db, open_store, make):
         lease = reader.lease("L-X")
     assert [line.ended is not None for line in lease.lines] == [True, True]
     assert lease.version == 3
+
+
+def test_an_asset_that_cannot_be_looked_at_keeps_no_other_from_it(db, make, monkeypatch):
+    deadline, whole = make.NOW + DAY + HOUR_MS, tracker.watching.assess
+
+    def assess(asset, *about):
+        if asset == "A1" and is_broken:
+            raise ValueError("no such thing")
+        return whole(asset, *about)
+
+    class At(SystemClock):
+        def now(self):
+            return now
+
+    job = Watching(db.store, At())
+    monkeypatch.setattr("tracker.watching.assess", assess)
+    is_broken, now = True, deadline
+    job.turn()
+    told = db.ask(lambda reader: reader.alerts(AlertFilter(("open",), "overdue"), (0, ""), 9))
+    assert sorted(one.asset for one in told) == ["A0", "A2"]
+    assert job.health() == ("asset A1 cannot be looked at for alerts: ValueError('no such thing')",)
+    is_broken, now = False, deadline + HOUR_MS
+    job.turn()
+    told = db.ask(lambda reader: reader.alerts(AlertFilter(("open",), "overdue"), (0, ""), 9))
+    assert (len(told), job.health()) == (3, ())
