@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from time import sleep
 
 import psycopg
 import pytest
@@ -17,8 +18,9 @@ from tracker.geofence import Box
 from tracker.model import Asset
 from tracker.record import record
 from tracker.registry import save_asset
-from tracker.stores import copying, schema
+from tracker.stores import copying, postgresql, schema
 from tracker.stores.postgresql import PostgresqlStore
+from tracker.stores.reader import SqlReader
 from tracker.stores.sqlite import SqliteStore
 from tracker.trim import trim
 from tracker.verify import verify
@@ -137,6 +139,18 @@ def test_a_copy_that_is_not_sound_is_not_kept(copy, source, url):
     status, _, complaint = copy()
     assert status == 1
     assert "the copy was not sound" in complaint
+    assert copy("--no-verify")[0] == 0
+
+
+def test_a_source_that_takes_long_to_count(copy, monkeypatch):
+    """The server takes a transaction away in which nothing happens; not this one."""
+
+    def slowly(reader, count=SqlReader.log_spans):
+        sleep(1)
+        return count(reader)
+
+    monkeypatch.setattr(postgresql, "IDLE_AT_MOST", "200ms")
+    monkeypatch.setattr(SqlReader, "log_spans", slowly)
     assert copy("--no-verify")[0] == 0
 
 
