@@ -90,6 +90,7 @@ def known_errors() -> tuple[type[Exception], ...]:
     from gateway.passwords import NoUserName
     from gateway.session import BrokerRefused
     from tracker.alert_book import AlertIsOver, AlreadyPast, UnknownAlert
+    from tracker.class_book import UnknownClass
     from tracker.delivery_ports import ChannelRefused
     from tracker.enlist import NotParked, UnknownDelivery, UnknownRecipient
     from tracker.lease_lines import UnknownLine
@@ -118,6 +119,7 @@ def known_errors() -> tuple[type[Exception], ...]:
         UnknownAlert,
         AlertIsOver,
         AlreadyPast,
+        UnknownClass,
         UnknownRecipient,
         UnknownDelivery,
         NotParked,

@@ -9,7 +9,7 @@ import typer
 
 from commands.asking import opened
 from commands.settings import load_settings
-from commands.show import AsJson, UserError, iso, legible, out, show, when
+from commands.show import AsJson, UserError, iso, legible, out, say, show, when
 from tracker import alert_book
 from tracker.alert_book import UnknownAlert
 from tracker.alerts import Alert, Event
@@ -134,4 +134,4 @@ def _do(action: Callable[[Writer, Act], Alert]) -> None:
     settings = load_settings()
     with settings.store(must_exist=True).writing() as tx:
         alert = action(tx, settings.act())
-    out.print(f"{alert.id} ({alert.rule} of {alert.asset}) is {alert.state}", soft_wrap=True)
+    say(f"{alert.id} ({alert.rule} of {alert.asset}) is {alert.state}")

@@ -8,7 +8,7 @@ import typer
 
 from commands.asking import known_device
 from commands.settings import load_settings
-from commands.show import out
+from commands.show import say
 from tracker.epc import tag_id
 from tracker.model import Asset
 from tracker.registry import bind_device, bind_tag, register_asset
@@ -36,7 +36,7 @@ def asset_create(
         for device in tracker:
             known_device(tx, device)
             bind_device(tx, id, device, act=act)
-    out.print(f"{id} is registered", soft_wrap=True)
+    say(f"{id} is registered")
     for epc in tag:
         if tag_id(epc).startswith("tag:"):
-            out.print(f"mind that {epc} is no EPC that is known: is it written right?")
+            say(f"mind that {epc} is no EPC that is known: is it written right?")

@@ -13,7 +13,7 @@ import typer
 from commands.asking import Until, known_device, period
 from commands.calibrate_files import Files, ground_of
 from commands.settings import load_settings
-from commands.show import AsJson, UserError, count, iso, legible, out, progress_bar, show, when
+from commands.show import AsJson, UserError, count, iso, legible, progress_bar, say, show, when
 from commands.world import refold
 from tracker.calibrate import ROUNDS, Ground, Past, adopt, calibrate
 from tracker.estimate import Estimate, Value
@@ -190,11 +190,11 @@ def _tell(found: Sequence[Estimate], told: dict[str, Any], *, as_json: bool) -> 
     )
     differ = sum(one.differs for one in found)
     seen = f"{count(len(found), 'figure')} from {count(told['assets'], 'asset')}"
-    out.print(f"{seen}; {differ} differ from what is stated or to be expected", highlight=False)
+    say(f"{seen}; {differ} differ from what is stated or to be expected")
     if told.get("written"):
-        out.print(f"Those hold from {legible(told['since'])} on", highlight=False)
+        say(f"Those hold from {legible(told['since'])} on")
     elif "written" in told and differ:
-        out.print("Nothing is stored: --write stores those that differ")
+        say("Nothing is stored: --write stores those that differ")
 
 
 def _row(one: Estimate) -> dict[str, Any]:

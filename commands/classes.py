@@ -9,7 +9,7 @@ import typer
 
 from commands.faults import told
 from commands.settings import load_settings
-from commands.show import AsJson, UserError, out, show
+from commands.show import AsJson, UserError, say, show
 from tracker.asset_class import AssetClass
 from tracker.class_book import class_fields, class_of, drop_class, put_class
 from tracker.class_files import SHIPPED, read_class, shipped_class
@@ -28,7 +28,7 @@ def class_check(file: ClassFile) -> None:
     Example: retour class check drill.yaml
     """
     class_ = _read(file)
-    out.print(f"{file} is fine: {class_.id}, {len(class_.routes)} routes", soft_wrap=True)
+    say(f"{file} is fine: {class_.id}, {len(class_.routes)} routes")
 
 
 @group.command("use")
@@ -52,7 +52,7 @@ def class_use(
         show({"class": class_.id, "version": known.version}, as_json=True)
     else:
         said = "" if source not in SHIPPED else "; its figures are of an order of size only"
-        out.print(f"{class_.id} is known{said}", soft_wrap=True)
+        say(f"{class_.id} is known{said}")
 
 
 @group.command("list")
@@ -92,7 +92,7 @@ def class_remove(name: Name) -> None:
     settings = load_settings()
     with settings.store(must_exist=True).writing() as tx:
         drop_class(tx, name, settings.act())
-    out.print(f"nothing is known of {name} any more")
+    say(f"nothing is known of {name} any more")
 
 
 def _known(name: str) -> AssetClass:

@@ -11,16 +11,7 @@ import typer
 from commands.asking import opened
 from commands.influx import needed_series
 from commands.settings import load_settings, shown
-from commands.show import (
-    AsJson,
-    UserError,
-    count,
-    legible,
-    out,
-    progress_bar,
-    show,
-    when,
-)
+from commands.show import AsJson, UserError, count, legible, progress_bar, say, show, when
 from commands.trial import trial
 from tracker.audit import Act
 from tracker.stamps import DAY
@@ -64,7 +55,7 @@ def db_upgrade() -> None:
     """
     settings = load_settings()
     settings.store(migrate=True).close()
-    out.print(f"{settings.database_shown} is up to date")
+    say(f"{settings.database_shown} is up to date")
 
 
 @group.command("check")
@@ -119,7 +110,7 @@ def db_copy(
     else:
         rows = count(sum(counts.values()), "row")
         sound = ", and every belief follows from the log there" if audited else ""
-        out.print(f"{rows} are copied{sound}: set RETOUR_DATABASE to it", highlight=False)
+        say(f"{rows} are copied{sound}: set RETOUR_DATABASE to it")
 
 
 def _copied(source: SqliteStore, url: str, audited: bool) -> dict[str, int]:
@@ -198,16 +189,13 @@ def tell_trimmed(done: Trimmed, dry_run: bool, as_json: bool) -> None:
         return
     old = "so old" if begins is None else f"from before {legible(begins)}"
     if not done.rows:
-        out.print(f"No observation is {old}", highlight=False)
+        say(f"No observation is {old}")
         return
     are, is_ = ("would be", "would be") if dry_run else ("are", "is")
-    out.print(
-        f"{count(done.rows, 'observation')} {old} {are} given up",
-        highlight=False,
-    )
-    out.print(f"What was believed of {count(done.assets, 'asset')} then {is_} kept, and all visits")
+    say(f"{count(done.rows, 'observation')} {old} {are} given up")
+    say(f"What was believed of {count(done.assets, 'asset')} then {is_} kept, and all visits")
     if dry_run:
-        out.print("Nothing is stored: this was a dry run")
+        say("Nothing is stored: this was a dry run")
 
 
 def verify(
@@ -241,7 +229,7 @@ def verify(
 def tell_compared(lacking: Sequence[Difference]) -> None:
     """Print where InfluxDB holds another number of points than the log, for people."""
     if not lacking:
-        out.print("InfluxDB holds what log and journal do, but for what waits to be told")
+        say("InfluxDB holds what log and journal do, but for what waits to be told")
         return
     rows = [
         {
@@ -254,7 +242,7 @@ def tell_compared(lacking: Sequence[Difference]) -> None:
         for one in lacking[:DIFFERENCES_SHOWN]
     ]
     show(rows, as_json=False)
-    out.print(
+    say(
         f"{count(len(lacking), 'series and day', 'series and days')} differ: "
         "`retour influx rebuild` tells InfluxDB all of the log again"
     )
@@ -273,6 +261,6 @@ def tell_audited(report: Report) -> None:
         as_json=False,
     )
     if report.sound:
-        out.print("The promise is kept: nothing is missing, and every belief follows from the log")
+        say("The promise is kept: nothing is missing, and every belief follows from the log")
     else:
-        out.print("THE PROMISE IS BROKEN: please keep a copy of the database, and report this")
+        say("THE PROMISE IS BROKEN: please keep a copy of the database, and report this")

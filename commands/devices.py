@@ -9,7 +9,7 @@ import typer
 
 from commands.asking import known_device, opened
 from commands.settings import load_settings
-from commands.show import AsJson, UserError, ago, iso, out, show, show_rows, yes_no
+from commands.show import AsJson, UserError, ago, iso, say, show, show_rows, yes_no
 from gateway.passwords import refuse_user_name
 from tracker import ports
 from tracker.arrange import arrange
@@ -62,7 +62,7 @@ def device_create(
     made = {"device": id, "asset": asset, "adopted": adopted}
     show(made if password is None else {**made, "password": password}, as_json)
     if password is not None and not as_json:
-        out.print(TELL_MOSQUITTO, soft_wrap=True)
+        say(TELL_MOSQUITTO)
 
 
 @group.command("password")
@@ -84,7 +84,7 @@ def device_password(
         password = passwords.renew(id)
     show({"device": id, "password": password}, as_json)
     if not as_json:
-        out.print(TELL_MOSQUITTO, soft_wrap=True)
+        say(TELL_MOSQUITTO)
 
 
 @group.command("list")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from commands.faults import told
-from commands.show import AsJson, out, show
+from commands.show import AsJson, say, show
 from tracker.class_files import Case, read_case
 from tracker.disposition import Choice, Valued, choose, model_of
 from tracker.sensitivity import Turn, turns
@@ -34,7 +34,7 @@ def disposition(
         return
     show([_row(one) for one in choice.routes], as_json)
     for sentence in sentences(choice, case.class_.currency, would):
-        out.print(sentence, highlight=False, soft_wrap=True)
+        say(sentence)
 
 
 def as_data(case: Case, choice: Choice, would: list[Turn]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from commands.curves import CURVE_STYLE
 from commands.fleet_picture import ALL, return_curves, time_in_stages, turns_by_class
 from commands.page import FOOT, HEAD, STYLE
 from commands.picture import text_of
@@ -11,12 +12,8 @@ from tracker.kpi import SHARE, TURNS, UTILISATION, Figure
 from tracker.times import iso
 
 FLEET_STYLE = """
-.curve { fill: none; stroke-width: 2; }
-.c0 { stroke: #2b6fd6; } .c1 { stroke: #e8632a; } .c2 { stroke: #23845a; } .c3 { stroke: #9448b0; }
-.c4 { stroke: #b8860b; } .c5 { stroke: #cc3d71; } .c6 { stroke: #1f8a99; } .c7 { stroke: #7a8896; }
 .s1 { fill: #e8632a; } .s2 { fill: #23845a; } .s3 { fill: #9448b0; }
 .s4 { fill: #b8860b; } .s5 { fill: #cc3d71; } .s6 { fill: #1f8a99; } .s7 { fill: #7a8896; }
-svg .last { text-anchor: end; }
 td.words { white-space: normal; min-width: 16em; }
 .none { color: var(--soft); }
 """
@@ -43,7 +40,7 @@ def fleet_page(report: Report, now: int) -> str:
     """The page of a report. It loads nothing."""
     return PAGE.format(
         title="Figures of the fleet",
-        style=STYLE + FLEET_STYLE,
+        style=STYLE + CURVE_STYLE + FLEET_STYLE,
         facts="".join(
             f"<div><dt>{name}</dt><dd>{text_of(value)}</dd></div>"
             for name, value in _facts(report).items()

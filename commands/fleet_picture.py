@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from commands.curves import LEFT, RIGHT, TOP, WIDTH, Axes, svg
 from commands.picture import text_of
 from tracker.alerts import DAY_MS
 from tracker.asset_ports import UNKNOWN
@@ -13,11 +14,9 @@ from tracker.explain import stage_words
 from tracker.fleet import Group
 from tracker.kpi import TURNS
 
-WIDTH, LEFT, RIGHT, TOP = 1000.0, 230.0, 100.0, 24.0  # pixels
-HIGH, ROW, BAR = 300.0, 20.0, 18.0  # of the curves; of a line below them; of a bar
+ROW, BAR = 20.0, 18.0  # pixels: of a line below curves; of a bar
 LINES = 8  # curves at most: as many as there are shades
 STEPS_D = (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 7, 14, 30, 60, 90, 180, 365, 730)
-MARKS_AT_MOST = 10
 LETTERS = 26  # of a name
 ALL = "all"
 
@@ -29,59 +28,29 @@ def return_curves(groups: Sequence[Group]) -> str:
     if not drawn:
         return "<p>Nothing was sent out in the period.</p>"
     days = max(max(one.curve.reach for one in drawn) / DAY_MS, STEPS_D[0])
-    marks = [*_marks(days)]
-    parts = [*_axes(days, marks)]
+    axes = Axes(days, "days out", STEPS_D)
+    below = axes.bottom + 44
+    parts = [*axes.drawn(), f'<text class="last" x="{LEFT - 8:.1f}" y="{below:.1f}">at risk</text>']
     for n, one in enumerate(drawn):
-        parts += [*_curve(one, n, days), *_at_risk(one, n, days, marks)]
-    height = TOP + HIGH + 62 + ROW * len(drawn)
+        parts += [_curve(one, n, axes), *_at_risk(one, n, axes)]
+    height = below + 18 + ROW * len(drawn)
     more = f"<p>The {LINES} largest of {len(sent)} cohorts.</p>" if len(sent) > LINES else ""
-    return _svg(height, "The share that is back, by age", parts) + more
+    return svg(height, "The share that is back, by age", parts) + more
 
 
-def _x(days: float, longest: float) -> float:
-    return LEFT + days / longest * (WIDTH - LEFT - RIGHT)
-
-
-def _y(share: float) -> float:
-    return TOP + HIGH * (1 - share)
-
-
-def _marks(days: float) -> Iterator[float]:
-    step = next((one for one in STEPS_D if days / one <= MARKS_AT_MOST), STEPS_D[-1])
-    n = 0
-    while n * step <= days:
-        yield n * step
-        n += 1
-
-
-def _axes(days: float, marks: Sequence[float]) -> Iterator[str]:
-    for percent in range(0, 101, 25):
-        y = _y(percent / 100)
-        yield f'<path class="grid" d="M{LEFT:.1f} {y:.1f}H{WIDTH - RIGHT:.1f}"/>'
-        yield f'<text class="last" x="{LEFT - 8:.1f}" y="{y + 4:.1f}">{percent} %</text>'
-    for mark in marks:
-        x = _x(mark, days)
-        yield f'<text class="scale" x="{x:.1f}" y="{TOP + HIGH + 20:.1f}">{mark:g}</text>'
-    yield f'<text x="{WIDTH - RIGHT + 10:.1f}" y="{TOP + HIGH + 20:.1f}">days out</text>'
-    yield f'<text class="last" x="{LEFT - 8:.1f}" y="{TOP + HIGH + 44:.1f}">at risk</text>'
-
-
-def _curve(group: Group, n: int, days: float) -> Iterator[str]:
+def _curve(group: Group, n: int, axes: Axes) -> str:
     """Steps, up to the greatest age that was seen."""
-    path = f"M{_x(0, days):.1f} {_y(0):.1f}"
-    for step in group.curve.steps:
-        path += f"H{_x(step.age / DAY_MS, days):.1f}V{_y(step.share):.1f}"
-    path += f"H{_x(group.curve.reach / DAY_MS, days):.1f}"
-    yield f'<path class="curve c{n}" d="{path}"/>'
+    steps = [(step.age / DAY_MS, step.share) for step in group.curve.steps]
+    return axes.steps([(0.0, 0.0), *steps], group.curve.reach / DAY_MS, f"c{n}")
 
 
-def _at_risk(group: Group, n: int, days: float, marks: Sequence[float]) -> Iterator[str]:
-    y, name = TOP + HIGH + 64 + ROW * n, short(group.key)
+def _at_risk(group: Group, n: int, axes: Axes) -> Iterator[str]:
+    y, name = axes.bottom + 64 + ROW * n, short(group.key)
     yield f'<rect class="s{n}" x="14" y="{y - 9:.1f}" width="10" height="10"/>'
     yield f'<text x="32" y="{y:.1f}">{text_of(name)}</text>'
-    for mark in marks:
+    for mark in axes.marks():
         number = group.curve.at_risk(int(mark * DAY_MS))
-        yield f'<text class="scale risk" x="{_x(mark, days):.1f}" y="{y:.1f}">{number:,}</text>'
+        yield f'<text class="scale risk" x="{axes.x(mark):.1f}" y="{y:.1f}">{number:,}</text>'
 
 
 def short(key: str | None) -> str:
@@ -136,10 +105,4 @@ def _bars(title: str, bars: Sequence[tuple[str, float, str]]) -> str:
             f'height="{BAR:.1f}"/>',
             f'<text x="{LEFT + wide + 8:.1f}" y="{y + 13:.1f}">{text_of(words)}</text>',
         ]
-    return _svg(TOP * 2 + len(bars) * (BAR + 8) - 8, title, parts)
-
-
-def _svg(height: float, title: str, parts: Sequence[str]) -> str:
-    body = "\n".join(parts)
-    box = f"0 0 {WIDTH:.0f} {height:.0f}"
-    return f'<svg viewBox="{box}" role="img" aria-label="{text_of(title)}">\n{body}\n</svg>'
+    return svg(TOP * 2 + len(bars) * (BAR + 8) - 8, title, parts)

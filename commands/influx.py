@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from commands.settings import Settings, load_settings
-from commands.show import AsJson, UserError, count, out, progress_bar, show
+from commands.show import AsJson, UserError, count, progress_bar, say, show
 from tracker.ports import Series, SeriesUnavailable
 from tracker.project import project
 from tracker.telling import rebuild
@@ -44,9 +44,9 @@ def influx_setup(
         show({**told, "begun": begun}, as_json)
         return
     show(told, as_json)
-    out.print("Set RETOUR_INFLUX_TOKEN to this token for gateway, worker and API")
+    say("Set RETOUR_INFLUX_TOKEN to this token for gateway, worker and API")
     if logged:
-        out.print("What is logged already is told by `retour influx rebuild`")
+        say("What is logged already is told by `retour influx rebuild`")
 
 
 @group.command("rebuild")
@@ -67,15 +67,11 @@ def influx_rebuild(as_json: AsJson = False) -> None:
     if as_json:
         show({"told": done.told, "expired": done.expired, "refused": refused}, as_json)
     else:
-        out.print(f"{count(done.told, 'point')} told")
+        say(f"{count(done.told, 'point')} told")
         if done.expired:
-            out.print(f"{count(done.expired, 'point')} left out: older than the bucket keeps")
+            say(f"{count(done.expired, 'point')} left out: older than the bucket keeps")
         for line, reason in done.refused[:10]:
-            out.print(
-                f"refused: {line[:200].decode(errors='replace')}: {reason}",
-                markup=False,
-                highlight=False,
-            )
+            say(f"refused: {line[:200].decode(errors='replace')}: {reason}")
     if refused:
         raise UserError(f"InfluxDB has refused {count(refused, 'point')}")
 
@@ -89,7 +85,7 @@ def influx_off() -> None:
     settings = load_settings()
     with settings.store(must_exist=True).writing() as tx:
         project(tx, False, settings.act())
-    out.print("InfluxDB is told no more; unset RETOUR_INFLUX_URL for worker and API")
+    say("InfluxDB is told no more; unset RETOUR_INFLUX_URL for worker and API")
 
 
 def opened_series(settings: Settings) -> Series | None:

@@ -8,7 +8,7 @@ import typer
 
 from commands.asking import opened
 from commands.settings import load_settings
-from commands.show import AsJson, UserError, iso, out, show
+from commands.show import AsJson, UserError, iso, say, show
 from tracker.access import SCOPES, BadKey, check_partner, new_key
 from tracker.audit import PROGRAM, Act, audited
 from tracker.clocks import Clock
@@ -98,4 +98,4 @@ def key_revoke(id: str) -> None:
         if known is None or not tx.revoke_key(id, act.wall):
             raise UserError(f"there is no key {id} in force; see `retour key list`")
         audited(tx, act, "revoke", "key", id, known.granted(), None)
-    out.print(f"{id} is revoked")
+    say(f"{id} is revoked")

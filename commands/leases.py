@@ -12,7 +12,7 @@ import typer
 
 from commands.asking import did_you_mean, opened
 from commands.settings import load_settings
-from commands.show import AsJson, UserError, count, iso, legible, out, plain, show, show_rows, when
+from commands.show import AsJson, UserError, count, iso, legible, out, say, show, show_rows, when
 from commands.trial import trial
 from tracker.lease_book import LeasesRefused, save_leases
 from tracker.lease_csv import BadRow, BadTable, read_table
@@ -179,7 +179,7 @@ def leases_extend(
     with settings.store(must_exist=True).writing() as tx:
         changed = extend(tx, settings.act(), Event(lease, line, at, note), due)
     (now,) = (one for one in changed.lines if one.id == line)
-    _print(f"line {line} of lease {lease} is due on {now.due}, until {legible(iso_of(now.due_at))}")
+    say(f"line {line} of lease {lease} is due on {now.due}, until {legible(iso_of(now.due_at))}")
 
 
 @group.command("return")
@@ -200,7 +200,7 @@ def leases_return(
         for line in lines:
             changed = give_back(tx, act, Event(lease, line, at, note), to)
     returned, wanted = changed.returned
-    _print(f"lease {lease}: {returned} of {wanted} returned")
+    say(f"lease {lease}: {returned} of {wanted} returned")
 
 
 @group.command("import")
@@ -237,7 +237,7 @@ def leases_import(
         show({"dry_run": dry_run, **counts, "leases": rows}, as_json)
         return
     told = f"{counts['create']} new, {counts['change']} changed, {counts['same']} the same"
-    _print(f"{told}{'; nothing is stored: this was a dry run' if dry_run else ''}")
+    say(f"{told}{'; nothing is stored: this was a dry run' if dry_run else ''}")
 
 
 def _at_row(rows: list[list[int]], place: int, path: tuple[str | int, ...], error: Any) -> BadRow:
@@ -246,7 +246,3 @@ def _at_row(rows: list[list[int]], place: int, path: tuple[str | int, ...], erro
         case ("lines", int(n), *_):
             return BadRow(rows[place][n], str(error))
     return BadRow(rows[place][0], str(error))
-
-
-def _print(text: str) -> None:
-    out.print(plain(text), markup=False, highlight=False, soft_wrap=True)

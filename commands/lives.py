@@ -8,7 +8,7 @@ import typer
 
 from commands.asking import about, opened
 from commands.disposition import objection, sentences
-from commands.show import AsJson, UserError, out, show, show_rows
+from commands.show import AsJson, UserError, say, show, show_rows
 from tracker.disposition import Valued, choose
 from tracker.end_of_life import p_fail, remaining, triggers, words
 from tracker.life import Life
@@ -45,10 +45,10 @@ def life(
         return
     show({name: value for name, value in told.items() if name != "found"}, as_json=False)
     for one in triggers(found):
-        out.print(words(one), highlight=False, soft_wrap=True)
+        say(words(one))
     show([_route(one) for one in choice.routes], as_json=False)
     for sentence in sentences(choice, found.class_.currency, would):
-        out.print(sentence, highlight=False, soft_wrap=True)
+        say(sentence)
 
 
 def _told(found: Life) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from commands.asking import did_you_mean, opened
 from commands.faults import told
 from commands.flowchart import draw, dwelling, mermaid, percent, whereabouts
 from commands.settings import load_settings
-from commands.show import AsJson, UserError, count, out, show
+from commands.show import AsJson, UserError, count, say, show
 from commands.world import refold
 from tracker.chain import shortest_h
 from tracker.follow import follow
@@ -35,13 +35,10 @@ def process_check(file: ProcessFile, as_json: AsJson = False) -> None:
         show(_summary(process), as_json=True)
         return
     ends = [name for name, stage in process.stages.items() if not stage.next]
-    out.print(
+    say(
         f"{file} is fine: {process.process}, {count(len(process.stages), 'stage')} "
         f"({count(len(ends), 'end')}), {count(len(process.facts), 'fact')}, followed by "
-        f"{_classes(process)}",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
+        f"{_classes(process)}"
     )
 
 
@@ -66,13 +63,13 @@ def process_show(
     process = _found(what or next(iter(shipped())))
     if svg is not None:
         svg.write_text(draw(process), encoding="utf-8")
-        out.print(f"{svg} shows {process.process}", markup=False, highlight=False)
+        say(f"{svg} shows {process.process}")
     elif as_mermaid:
         print(mermaid(process), end="")  # noqa: T201
     elif json:
         show(as_json(process), as_json=True)
     else:
-        out.print(f"{process.process}, followed by {_classes(process)}", markup=False)
+        say(f"{process.process}, followed by {_classes(process)}")
         show([_row(name, stage) for name, stage in process.stages.items()], as_json=False)
 
 
@@ -128,11 +125,11 @@ def process_use(file: ProcessFile, as_json: AsJson = False) -> None:
         changed = {"process": process.process, "changed": touched is not None}
         show({**changed, "refolded": touched or {}}, as_json=True)
     elif touched is None:
-        out.print(f"{process.process} is in use already, just so", markup=False, highlight=False)
+        say(f"{process.process} is in use already, just so")
     else:
         again = count(sum(touched.values()), "asset")
         told = f"{process.process} is in use: {_classes(process)}; {again} folded again"
-        out.print(told, markup=False, highlight=False, soft_wrap=True)
+        say(told)
 
 
 def refold_command(as_json: AsJson = False) -> None:
@@ -147,7 +144,7 @@ def refold_command(as_json: AsJson = False) -> None:
     if as_json:
         show({"refolded": stale}, as_json=True)
     else:
-        out.print(f"{count(stale, 'asset')} folded again; all is up to date", highlight=False)
+        say(f"{count(stale, 'asset')} folded again; all is up to date")
 
 
 def _read(file: Path) -> Process:

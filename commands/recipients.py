@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from commands.asking import opened
 from commands.settings import load_settings
-from commands.show import AsJson, UserError, iso, legible, out, show, show_rows, yes_no
+from commands.show import AsJson, UserError, iso, legible, say, show, show_rows, yes_no
 from tracker.delivery_ports import Outcome
 from tracker.enlist import dismiss, enlist, recipient_of, retry
 from tracker.notices import LEFT, TRIAL, Delivery, State, leave, trial
@@ -83,7 +83,7 @@ def recipients_add(
     secret = made.recipient.secret if made.is_secret_new else None
     show({"id": id, "url": masked(url)} | ({"secret": secret} if secret else {}), as_json)
     if secret and not as_json:
-        out.print("The secret signs its webhooks, and is shown this once", soft_wrap=True)
+        say("The secret signs its webhooks, and is shown this once")
 
 
 def described_by(told: Mapping[str, Any]) -> Described:
@@ -171,7 +171,7 @@ def recipients_remove(id: Id) -> None:
     settings = load_settings()
     with settings.store(must_exist=True).writing() as tx:
         dismiss(tx, id, settings.act())
-    out.print(f"{id} is told nothing any more")
+    say(f"{id} is told nothing any more")
 
 
 def deliveries(

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
+from commands.reliability_picture import picture
 from commands.show import AsJson, UserError, count, show
-from tracker.goodness import goodness
+from tracker.goodness import Fit, goodness
 from tracker.reliability import Life, Model, fit
 
 group = typer.Typer(no_args_is_help=True, help="When assets fail, from a table of their lives.")
@@ -29,6 +30,9 @@ def reliability() -> None:
 def reliability_fit(
     file: Annotated[Path, typer.Argument(help="CSV: a row for each asset.", show_default=False)],
     horizon: Annotated[float, typer.Option(help="Within how many cycles.", min=0)] = 1.0,
+    plot: Annotated[
+        Path | None, typer.Option(help="Write an SVG: each model beside what was seen.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Fit a model to each class of a table, and tell how likely each living asset fails within its
@@ -42,13 +46,18 @@ def reliability_fit(
         raise UserError(f"{file}: no asset has failed: nothing can be told of failures")
     living = [life for life in lives if not life.failed and life.class_ in models]
     rows = [(life, models[life.class_].p_fail(life.cycles, horizon, life.rates)) for life in living]
+    fits = {class_: _fit(one, lives, class_) for class_, one in models.items()}
+    if plot is not None:
+        drawn = {class_: (one, fits[class_]) for class_, one in models.items()}
+        plot.write_text(picture(drawn, "cycles"), encoding="utf-8")
     if as_json:
-        fits = {class_: _fit(models[class_], lives, class_) for class_ in models}
         told = {class_: _model(one, rates) for class_, one in models.items()}
+        fitted = {class_: _fitted(one) for class_, one in fits.items()}
         shown = [{"asset": life.asset, "p_fail": p} for life, p in rows]
-        show({"model": told, "fit": fits, "rows": shown}, as_json)
+        show({"model": told, "fit": fitted, "rows": shown}, as_json)
         return
-    show([_words(class_, one, rates, lives) for class_, one in models.items()], as_json)
+    named = [_words(id, one, rates, lives, fits[id].largest_gap) for id, one in models.items()]
+    show(named, as_json)
     worst = sorted(rows, key=lambda row: -row[1])[:FAULTS_SHOWN]
     show([_row(life, p, horizon) for life, p in worst], as_json, none="none of them lives")
 
@@ -65,12 +74,17 @@ def _model(model: Model, rates: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def _fit(model: Model, lives: list[Life], class_: str) -> dict[str, Any]:
-    found = goodness(model, [life for life in lives if life.class_ == class_])
+def _fit(model: Model, lives: list[Life], class_: str) -> Fit:
+    return goodness(model, [life for life in lives if life.class_ == class_])
+
+
+def _fitted(found: Fit) -> dict[str, Any]:
     return {"largest_gap": found.largest_gap, "curve": [one._asdict() for one in found.curve]}
 
 
-def _words(class_: str, model: Model, rates: tuple[str, ...], lives: list[Life]) -> dict[str, Any]:
+def _words(
+    class_: str, model: Model, rates: tuple[str, ...], lives: list[Life], gap: float
+) -> dict[str, Any]:
     own = [life for life in lives if life.class_ == class_]
     usual = [sum(column) / len(own) for column in zip(*(life.rates for life in own), strict=True)]
     return {
@@ -81,7 +95,7 @@ def _words(class_: str, model: Model, rates: tuple[str, ...], lives: list[Life])
         "63 % fail by": f"{model.scale(usual):.0f} cycles",
         "shape": f"{model.shape:.2f}",
         **{f"per {n}": f"{b:+.2f}" for n, b in zip(rates, model.coefficients, strict=True)},
-        "off by": f"{goodness(model, own).largest_gap:.0%}",
+        "off by": f"{gap:.0%}",
     }
 
 

@@ -11,7 +11,7 @@ import typer
 
 from commands.process import configure_log
 from commands.settings import load_settings
-from commands.show import AsJson, UserError, out, progress_bar, show
+from commands.show import AsJson, UserError, progress_bar, say, show
 from firmware_sim.broker import Broker
 from firmware_sim.recordings import Recording, read_capmetro, read_schenker
 from firmware_sim.replay import replay as publish
@@ -89,7 +89,7 @@ def tell(summary: Mapping[str, Any], format: str) -> None:
         },
         as_json=False,
     )
-    out.print(f"Its devices and assets are called {format}-...: `retour assets` lists them")
+    say(f"Its devices and assets are called {format}-...: `retour assets` lists them")
 
 
 def read_recording(files: list[Path], format: str) -> Recording:

@@ -13,8 +13,9 @@ import typer
 from commands.asking import AssetId, Since, Until, about, period
 from commands.page import PAGE, STYLE
 from commands.picture import draw, text_of
+from commands.reliability_picture import report_reliability
 from commands.report_fleet import report_fleet
-from commands.show import UserError, count, lasting, legible, out, plain
+from commands.show import UserError, count, lasting, legible, plain, say
 from commands.stage_picture import draw as draw_stages
 from commands.track import every_place
 from commands.usage_picture import report_usage
@@ -39,6 +40,7 @@ def _group() -> None:
 
 group.command("usage")(report_usage)
 group.command("fleet")(report_fleet)
+group.command("reliability")(report_reliability)
 
 
 @group.command("track")
@@ -64,9 +66,7 @@ def report_track(
         page = track_page(known_asset(reader, asset), places, sites, visits, now)
     file = file or Path(f"{asset}.html")
     file.write_text(page, encoding="utf-8")
-    out.print(
-        f"{file} shows {count(len(places), 'place')} of {asset}", markup=False, highlight=False
-    )
+    say(f"{file} shows {count(len(places), 'place')} of {asset}")
 
 
 @group.command("stages")
@@ -93,7 +93,7 @@ def report_stages(
     title = f"{plain(known.name or asset)}, {process.process}"
     file.write_text(draw_stages(samples, process, title), encoding="utf-8")
     words = f"{file} shows {lasting(samples[-1].at - samples[0].at)} of {asset}"
-    out.print(words, markup=False, highlight=False)
+    say(words)
 
 
 def track_page(

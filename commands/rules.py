@@ -11,7 +11,7 @@ import typer
 from commands.faults import told
 from commands.rules_try import rules_try
 from commands.settings import load_settings
-from commands.show import AsJson, UserError, count, out, show
+from commands.show import AsJson, UserError, count, say, show
 from tracker.durations import written, written_repeat
 from tracker.govern import govern
 from tracker.rule_kinds import Dwell, Rule
@@ -34,7 +34,7 @@ def rules_check(file: RulesFile, as_json: AsJson = False) -> None:
     if as_json:
         show({"rules": len(rules.rules), "kinds": kinds}, as_json=True)
     else:
-        _say(f"{file} is fine: {count(len(rules.rules), 'rule')}, {_enabled(rules)}")
+        say(f"{file} is fine: {count(len(rules.rules), 'rule')}, {_enabled(rules)}")
 
 
 @group.command("show")
@@ -84,9 +84,9 @@ def rules_use(file: RulesFile, as_json: AsJson = False) -> None:
     if as_json:
         show({"rules": len(rules.rules), "changed": changed}, as_json=True)
     elif changed:
-        _say(f"{count(len(rules.rules), 'rule')} in use, {_enabled(rules)}")
+        say(f"{count(len(rules.rules), 'rule')} in use, {_enabled(rules)}")
     else:
-        _say("these rules are in use already, just so")
+        say("these rules are in use already, just so")
 
 
 group.command("try")(rules_try)
@@ -116,7 +116,3 @@ def _enabled(rules: Rules) -> str:
         "about readers": len(rules.readers()),
     }
     return ", ".join(f"{number} {what}" for what, number in numbers.items())
-
-
-def _say(text: str) -> None:
-    out.print(text, markup=False, highlight=False, soft_wrap=True)

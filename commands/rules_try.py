@@ -15,7 +15,7 @@ import typer
 
 from commands.faults import told
 from commands.settings import load_settings
-from commands.show import AsJson, UserError, count, iso, legible, out, progress_bar, show, when
+from commands.show import AsJson, UserError, count, iso, legible, out, progress_bar, say, show, when
 from tracker import times
 from tracker.alerts import Alert
 from tracker.ports import Store
@@ -66,14 +66,14 @@ def rules_try(
     pairs, rows = _tried(settings.store(must_exist=True), rules, begin, end)
     counts = _counts(rules, pairs)
     if as_json:
-        _print([*map(_as_json, pairs), {"rows": rows, "rules": counts}])
+        _lines([*map(_as_json, pairs), {"rows": rows, "rules": counts}])
         return
     show([_words(pair) for pair in pairs], as_json=False, none="no alert, by these rules or before")
     out.print()
     show([{"rule": name, **one} for name, one in counts.items()], as_json=False)
     speed = rows / max(time.monotonic() - started, 1e-3)
-    text = f"\n{count(rows, 'row')} of the log replayed, {speed:,.0f} a second. {NOTES}"
-    out.print(text, markup=False, highlight=False, soft_wrap=True)
+    out.print()
+    say(f"{count(rows, 'row')} of the log replayed, {speed:,.0f} a second. {NOTES}")
 
 
 def _tried(store: Store, rules: Rules, since: int, until: int) -> tuple[list[Pair], int]:
@@ -169,6 +169,6 @@ def _ended(alert: Alert) -> int | None:
     return alert.changed if alert.over else None
 
 
-def _print(lines: Sequence[dict[str, Any]]) -> None:
+def _lines(lines: Sequence[dict[str, Any]]) -> None:
     for line in lines:
         print(orjson.dumps(line).decode())  # noqa: T201

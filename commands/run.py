@@ -16,7 +16,7 @@ from commands.influx import opened_series
 from commands.metrics import serving_metrics
 from commands.process import calm_the_collector, configure_log, on_stop, stop_signal
 from commands.settings import Settings, load_settings
-from commands.show import UserError, out
+from commands.show import UserError, say
 from gateway.ageing import Ageing
 from gateway.coarsening import Coarsening
 from gateway.decoders import decode_again
@@ -55,7 +55,7 @@ def up() -> None:
             settings, parts.store, parts.clock, series, lambda: [w for h in health for w in h()]
         )
         with serving(app, settings.api_host, settings.api_port) as api_url:
-            out.print(f"Devices publish to {url}; questions go to {api_url}/v1", soft_wrap=True)
+            say(f"Devices publish to {url}; questions go to {api_url}/v1")
             hint_at_key(parts.store)
             stopped.wait()
 
@@ -101,7 +101,7 @@ def broker_and_gateway(
 def hint_at_key(store: Store) -> None:
     with store.reading() as reader:
         if not reader.api_keys():
-            out.print("There is no API key yet: run `retour key create NAME --scope read`")
+            say("There is no API key yet: run `retour key create NAME --scope read`")
 
 
 def gateway(
@@ -177,5 +177,5 @@ def api() -> None:
     series = checked_series(settings)
     app = make_app(settings, settings.store(), settings.make_clock(), series)
     with serving(app, settings.api_host, settings.api_port) as url:
-        out.print(f"Questions go to {url}/v1")
+        say(f"Questions go to {url}/v1")
         stopped.wait()

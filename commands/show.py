@@ -63,6 +63,11 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
+def say(text: str) -> None:
+    """Print a sentence as it is: broken nowhere, a file's name in it can be copied."""
+    out.print(plain(text), markup=False, highlight=False, soft_wrap=True)
+
+
 @contextmanager
 def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on a terminal, nothing elsewhere; call it with done and all."""

@@ -11,18 +11,7 @@ import typer
 
 from commands.asking import EVERY, AssetId, about, known_site, opened
 from commands.settings import load_settings
-from commands.show import (
-    AsJson,
-    UserError,
-    iso,
-    lasting,
-    legible,
-    out,
-    plain,
-    show,
-    show_rows,
-    when,
-)
+from commands.show import AsJson, UserError, iso, lasting, legible, say, show, show_rows, when
 from tracker import stages as asked
 from tracker.asset_ports import UNKNOWN, Crowd
 from tracker.explain import Explanation, stage_words
@@ -83,7 +72,7 @@ def _explained(why: Explanation | None) -> dict[str, Any] | None:
 
 def tell_stage(status: StageStatus) -> None:
     """Print the stage of an asset for people."""
-    _print(status.sentence or "nothing has been observed of it yet")
+    say(status.sentence or "nothing has been observed of it yet")
     ranked = sorted(status.stages.items(), key=lambda one: -one[1])
     likely = [(stage_words(name), f"{p:.1%}") for name, p in ranked if p >= LIKELY]
     show([{"stage": name, "how likely": p} for name, p in likely], as_json=False)
@@ -94,13 +83,9 @@ def tell_stage(status: StageStatus) -> None:
 
 
 def _tell_terms(why: Explanation, when: str) -> None:
-    _print(f"why {stage_words(why.stage)} rather than {stage_words(why.instead)}{when}")
+    say(f"why {stage_words(why.stage)} rather than {stage_words(why.instead)}{when}")
     terms = [{"what": one.what, "makes it": one.effect} for one in why.terms]
     show(terms, as_json=False)
-
-
-def _print(text: str) -> None:
-    out.print(plain(text), markup=False, highlight=False, soft_wrap=True)
 
 
 def stages(
@@ -239,4 +224,4 @@ def fact(
     except (BadFact, FactConflict) as error:
         raise UserError(str(error)) from None
     known = "" if done[0].new else ", as it was before"
-    _print(f"fact {fields['id']} is stored{known}")
+    say(f"fact {fields['id']} is stored{known}")

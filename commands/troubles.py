@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from commands.asking import opened
-from commands.show import AsJson, iso, legible, out, show, show_rows
+from commands.show import AsJson, iso, legible, out, say, show, show_rows
 from tracker.model import DeadLetter, Quarantined
 from tracker.ports import Reader
 
@@ -58,7 +58,7 @@ def quarantine(reason: Reason = None, limit: Limit = 100, as_json: AsJson = Fals
         show({"unknown_devices": strangers, "held": held}, as_json)
         return
     if strangers:
-        out.print("Nobody has registered these: `retour device create ID` lets in what they sent")
+        say("Nobody has registered these: `retour device create ID` lets in what they sent")
         show_rows(strangers, stranger_words, as_json, "none")
         out.print()
     show_rows(held, trouble_words, as_json, "nothing is held back")

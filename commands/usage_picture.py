@@ -12,7 +12,7 @@ import typer
 
 from commands.asking import about
 from commands.page import STYLE
-from commands.show import count, out
+from commands.show import count, say
 from tracker.living import used_of
 from tracker.used import Felt
 
@@ -31,7 +31,7 @@ def report_usage(
     """
     rows = {asset: _felt(asset) for asset in assets}
     file.write_text(picture(rows), encoding="utf-8")
-    out.print(f"{file} shows {count(len(rows), 'asset')}", markup=False, highlight=False)
+    say(f"{file} shows {count(len(rows), 'asset')}")
 
 
 def _felt(asset: str) -> Mapping[str, Sequence[Felt]]:

@@ -13,7 +13,7 @@ import typer
 from commands.asking import opened
 from commands.process import calm_the_collector
 from commands.settings import load_settings
-from commands.show import AsJson, UserError, count, out, progress_bar, show
+from commands.show import AsJson, UserError, count, progress_bar, say, show
 from commands.trial import trial
 from tracker.audit import Act
 from tracker.exporter import export_world
@@ -94,10 +94,10 @@ def tell(differences: Sequence[Difference], *, dry_run: bool, verbose: bool) -> 
     if rows:
         show(rows[:ROWS_AT_MOST], as_json=False)
     if len(rows) > ROWS_AT_MOST:
-        out.print(f"and {len(rows) - ROWS_AT_MOST} more: --json shows all")
+        say(f"and {len(rows) - ROWS_AT_MOST} more: --json shows all")
     counts = Counter(difference.action for difference in differences)
     told = f"{counts['create']} new, {counts['change']} changed, {counts['same']} the same"
-    out.print(f"{told}{'; nothing is stored: this was a dry run' if dry_run else ''}")
+    say(f"{told}{'; nothing is stored: this was a dry run' if dry_run else ''}")
 
 
 def export_command(
@@ -119,4 +119,4 @@ def export_command(
     out_file.write_text(text, encoding="utf-8")
     held = {name: len(items) for name, items in world if isinstance(items, list) and items}
     told = ", ".join(count(number, name[:-1]) for name, number in held.items()) or "nothing yet"
-    out.print(f"{out_file} holds {told}", markup=False, highlight=False, soft_wrap=True)
+    say(f"{out_file} holds {told}")

@@ -1,11 +1,21 @@
 """The calculators of end of life, as one tries a policy with them."""
 
+import sqlite3
 import sys
+from contextlib import closing
+from xml.etree import ElementTree
 
 import orjson
 import pytest
 
 import retour
+from tracker.audit import Act
+from tracker.class_book import put_class
+from tracker.class_files import shipped_class
+from tracker.goodness import Fit, Point
+from tracker.life_ports import Fitted
+from tracker.reliability import Model
+from tracker.stores.sqlite import SqliteStore
 
 HEAD = "asset,class,cycles,failed,shock\n"
 
@@ -69,6 +79,61 @@ def test_for_people_those_first_that_fail_soonest(give, table):
     assert status == 0
     assert "fails within 5 cycles" in shown
     assert "63 % fail by" in shown
+
+
+def test_a_picture_of_each_model_beside_what_was_seen(give, table, tmp_path):
+    picture = tmp_path / "lives.svg"
+    shown = give("reliability", "fit", table(lives(120)), "--plot", picture, "--json")[1]
+    curve = orjson.loads(shown)["fit"]["keg"]["curve"]
+    drawn = ElementTree.parse(picture).getroot()
+    dots = [one for one in drawn.iter() if one.tag.endswith("circle")]
+    assert len(dots) == len(curve) + 1  # and the one that says what they are
+    words = " ".join(one.text for one in drawn.iter() if one.tag.endswith("text"))
+    assert "keg: 119 lives, 60 failures; off by" in words
+    assert "cycles" in words
+
+
+def test_too_few_lives_to_draw_a_curve_of(give, table, tmp_path):
+    picture = tmp_path / "lives.svg"
+    few = table(HEAD + "a,<keg>,5,1,0\nb,<keg>,9,0,1\nc,<keg>,7,1,2\n")
+    assert give("reliability", "fit", few, "--plot", picture)[0] == 0
+    words = [one.text for one in ElementTree.parse(picture).iter() if one.tag.endswith("text")]
+    assert words[0].startswith("<keg>: 3 lives, 2 failures")
+    assert words[1] == "too few of them have got far to draw a curve"
+
+
+@pytest.fixture
+def taught(tmp_path, monkeypatch):
+    """A database that learns of a class twice: its path."""
+    path = tmp_path / "taught.db"
+    monkeypatch.setenv("RETOUR_DATABASE", f"sqlite:///{path}")
+    curve = (Point(10, 0.9, 0.88), Point(20, 0.5, 0.55))
+    with closing(SqliteStore(path)) as store, store.writing() as tx:
+        put_class(tx, shipped_class("keg"), Act("test", 0, 0))
+        for number, failures in ((1, 4), (2, 9)):
+            model = Model(3.0, (), 2.0, 100, failures, 30 - failures)
+            tx.add_model(Fitted("keg", number, 0, model, (), Fit(curve, 0.05)))
+    return path
+
+
+def test_what_a_fleet_has_taught_as_a_picture(give, taught, tmp_path):
+    picture = tmp_path / "kegs.svg"
+    status, shown, _ = give("report", "reliability", "--class", "keg", "--out", picture)
+    assert (status, shown) == (0, f"{picture} shows 1 class\n")
+    words = [one.text for one in ElementTree.parse(picture).iter() if one.tag.endswith("text")]
+    assert words[0] == "keg: 100 lives, 9 failures and 21 borrowed; off by 5.0% at most"
+    status, _, complaints = give("report", "reliability", "--class", "kegg", "--out", picture)
+    assert (status, "kegg" in complaints) == (1, True)
+
+
+def test_no_picture_of_what_nothing_has_taught(give, taught, tmp_path):
+    with closing(sqlite3.connect(taught)) as db:
+        db.execute("DELETE FROM models")
+        db.commit()
+    status, _, complaints = give("report", "reliability", "--out", tmp_path / "none.svg")
+    assert status == 1
+    assert "no model was learned yet" in complaints
+    assert not (tmp_path / "none.svg").exists()
 
 
 @pytest.mark.parametrize(
