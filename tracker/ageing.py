@@ -10,7 +10,7 @@ import orjson
 
 from tracker.learning import Story, learned, lives, thinned
 from tracker.life import renewals
-from tracker.life_ports import Fitted, Inspected, Known, Uses
+from tracker.life_ports import Fitted, Inspected, Known
 from tracker.living import models_of
 from tracker.ports import Reader
 from tracker.reliability import Life
@@ -19,6 +19,8 @@ from tracker.wear import Worn, worn
 from tracker.work import Order
 
 AT_ONCE = 2_000  # assets: of many more the collector of garbage makes much
+Used = tuple[str, str | None]
+"""An asset, and its totals (JSON)."""
 
 
 def learn(reader: Reader, now: int) -> list[Fitted]:
@@ -31,25 +33,27 @@ def learn(reader: Reader, now: int) -> list[Fitted]:
     if not any(one.judged.failed for some in found.values() for one in some):
         return []
     done = _orders(reader)
-    rows = [row for known in book.values() for row in _lives(reader, known, found, done)]
+    used = defaultdict[str, list[Used]](list)
+    for id, uses in reader.uses(AT_ONCE):
+        used[id] += zip(uses.asset, uses.total, strict=True)
+    rows = [row for id, some in used.items() for row in _lives(book[id], some, found, done)]
     return learned({id: known.class_ for id, known in book.items()}, rows, before, now)
 
 
 def _lives(
-    reader: Reader,
     known: Known,
+    used: Sequence[Used],
     found: Mapping[str, Sequence[Inspected]],
     done: Mapping[str, Sequence[Order]],
 ) -> list[Life]:
     """The rows of a class: of all assets with a story, and some of the others."""
-    told, others = list[Story](), list[tuple[str, str | None]]()
-    for uses in _uses(reader, known.class_.id):
-        for asset, text in zip(uses.asset, uses.total, strict=True):
-            if asset in found or asset in done:
-                borne = _borne(known, text)
-                told.append(Story(asset, found.get(asset, ()), done.get(asset, ()), borne))
-            else:
-                others.append((asset, text))
+    told, others = list[Story](), list[Used]()
+    for asset, text in used:
+        if asset in found or asset in done:
+            borne = _borne(known, text)
+            told.append(Story(asset, found.get(asset, ()), done.get(asset, ()), borne))
+        else:
+            others.append((asset, text))
     some, weight = thinned(others)
     living = (Story(asset, (), (), _borne(known, text)) for asset, text in some)
     return [*lives(known.class_, told), *lives(known.class_, living, weight)]
@@ -63,20 +67,11 @@ def age(reader: Reader, now: int) -> Iterator[Swept]:
     """What has changed of how much of their lives assets have spent, some at a time."""
     book, done = reader.class_book(), _orders(reader)
     models = models_of(book, reader.models())
-    for id, known in book.items():
-        scales = Scales.of(known.class_, models.get(id))
-        for uses in _uses(reader, id):
-            worked = done.keys() & uses.asset
-            renewed = {asset: renewals(done[asset], known.class_) for asset in worked}
-            yield sweep(scales, uses, renewed, now)
-
-
-def _uses(reader: Reader, class_: str) -> Iterator[Uses]:
-    """How all assets of a class were used, some at a time."""
-    after = ""
-    while (uses := reader.uses(class_, after, AT_ONCE)).asset:
-        yield uses
-        after = uses.asset[-1]
+    scales = {id: Scales.of(known.class_, models.get(id)) for id, known in book.items()}
+    for id, uses in reader.uses(AT_ONCE):
+        worked = done.keys() & uses.asset
+        renewed = {asset: renewals(done[asset], book[id].class_) for asset in worked}
+        yield sweep(scales[id], uses, renewed, now)
 
 
 def _orders(reader: Reader) -> dict[str, list[Order]]:

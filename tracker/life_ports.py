@@ -147,8 +147,8 @@ class LifeReader(Protocol):
     def spent(self, wanted: LifeFilter, after: tuple[float, str] | None, limit: int) -> list[Spent]:
         """Assets by how much of their life they have spent, the most first."""
 
-    def uses(self, class_: str, after: str, limit: int) -> Uses:
-        """How assets of a class were used, by id, after an id."""
+    def uses(self, at_once: int) -> Iterator[tuple[str, Uses]]:
+        """How all assets of known classes were used, so many at once, by class."""
 
 
 class LifeWriter(LifeReader, Protocol):

@@ -97,9 +97,16 @@ class LifeReads(sql.Speaks):
         query = query.order_by(_lives.c.spent.desc(), _lives.c.asset.desc()).limit(limit)
         return [Spent._make(row) for row in self._db.execute(query)]
 
-    def uses(self, class_: str, after: str, limit: int) -> Uses:
-        rows = self._db.exec_driver_sql(self._sql.uses, (class_, after, limit)).fetchall()
-        return Uses(*zip(*rows, strict=True)) if rows else Uses()
+    def uses(self, at_once: int) -> Iterator[tuple[str, Uses]]:
+        streamed = {"yield_per": at_once}
+        found = self._db.exec_driver_sql(self._sql.uses, execution_options=streamed)
+        for some in found.partitions(at_once):
+            by_class = defaultdict[str, list[Row[Any]]](list)
+            for row in some:
+                by_class[row[0]].append(row)
+            for class_, theirs in by_class.items():
+                _, *columns = zip(*theirs, strict=True)
+                yield class_, Uses(*columns)
 
     def _of(self, table: Table, order: str, assets: Iterable[str]) -> Iterator[Row[Any]]:
         for some in sql.chunks([*assets]):

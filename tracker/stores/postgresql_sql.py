@@ -115,7 +115,7 @@ POSTGRESQL = Statements(
     save_standing=_upsert(schema.standings),
     save_usage=_upsert(schema.usages),
     save_spent=_upsert(schema.lives),
-    uses=_SQLITE.uses.replace("?", "%s"),
+    uses=_SQLITE.uses + " ORDER BY a.id",  # merged, not hashed: that would not fit in memory
     note_vital=_upsert(
         _v, where="WHERE (excluded.at, excluded.key) > (vitals.at, vitals.key)"
     ).replace(_rows(list(_v.c)), f"({_NEWEST_VITALS.format(_rows(list(_v.c)))}) AS v"),
