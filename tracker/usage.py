@@ -40,6 +40,7 @@ STEPS = {"shock": 0.5, "tilt": 1.0, "temperature": 1.0, "humidity": 5.0}  # how 
 LASTING = ("temperature", "humidity")
 OPEN = "door_open"
 BINS = 400  # to each side of nought: what lies beyond counts as the last one
+MOST = 5_000.0  # what lies beyond counts as this: so much for 58 years, in ms, is what 64 bits hold
 
 
 class Point(NamedTuple):
@@ -181,7 +182,7 @@ def _felt(seen: Seen, at: int, values: Mapping[str, Any]) -> tuple[Seen, Mapping
             continue
         if not isfinite(value):
             continue
-        thousandths = round(value * 1_000)
+        thousandths = round(min(max(value, -MOST), MOST) * 1_000)
         if name in LASTING:
             seen = _lasts(seen, Felt(name, at, thousandths), more)
         elif value >= step:

@@ -200,3 +200,16 @@ def test_a_tracker_that_is_swapped_takes_its_own_count_with_it(known, make):
     known.refresh()
     assert known.belief().usage.total["shock:3.0#"] == 5
     assert known.ask(verify).sound
+
+
+@pytest.mark.parametrize("sensor", ["temperature", "humidity", "shock", "tilt"])
+def test_a_sensor_that_tells_nonsense_is_counted_as_far_as_a_database_holds_it(both, make, sensor):
+    """Else what it told could not be stored, nor anything that came with it."""
+    mad = (1e9, -1e9, 9e8) if sensor in ("temperature", "shock") else (1e306, -1e306, 1e18)
+    with open_(both) as db:
+        db.register("trk-1", asset="A1")
+        for n, value in enumerate((*mad, 20)):
+            db.record(message(make, n, (sensor, value)))
+        assert db.belief().observations == 4
+        assert max(map(abs, db.belief().usage.total.values())) <= 5_000_000 * 12 * HOUR
+        assert db.ask(verify).differences == []
