@@ -17,7 +17,7 @@ from math import exp, inf
 from typing import NamedTuple
 
 from tracker.asset_class import AssetClass, Condition, Route
-from tracker.reliability import Model, Prior, of_maker
+from tracker.reliability import Model, Prior, lives_on, of_maker
 
 CLOSE = 0.05  # of the value: by less nobody should be sure
 REPAIR_CAP = 0.5  # of what the repaired asset brings
@@ -199,8 +199,7 @@ def _survivor(
     if model is None:
         return lambda _: 1.0  # that is told to be missing
     scale, shape = model.scale(rates), model.shape
-    spent = (start / scale) ** shape
-    return lambda n: exp(spent - ((start + n) / scale) ** shape)
+    return lambda n: lives_on(start, n, scale, shape)
 
 
 def revenue(class_: AssetClass, asset: Condition, route: Route) -> float | None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from math import exp, log
+from math import exp, inf, log
 from typing import NamedTuple
 from warnings import catch_warnings, simplefilter
 
@@ -24,6 +24,9 @@ ENOUGH = 30  # failures of a class, to speak for themselves
 PRIOR_ROWS = 30  # along the maker's curve
 LEAST_CYCLES = 0.5  # of what failed in its first cycle
 LEAST_ALIVE = 1e-3  # that an asset was seen before it failed
+SHAPE_AT_MOST = 50.0  # as a maker's: above, all fail in the same cycle
+CYCLES_AT_MOST = 1e12  # that anybody looks ahead
+LOG_SCALE_AT_MOST = 100.0  # either way: rates beyond all measure make no number of cycles
 RIDGES = (0.0, 0.01, 0.1)  # the least that converges: few failures cannot tell many rates apart
 
 
@@ -63,11 +66,12 @@ class Model(NamedTuple):
 
     def scale(self, rates: Sequence[float]) -> float:
         """After how many cycles 63 % of such assets have failed."""
-        return exp(self.b0 + sum(b * x for b, x in zip(self.coefficients, rates, strict=True)))
+        log_scale = self.b0 + sum(b * x for b, x in zip(self.coefficients, rates, strict=True))
+        return exp(min(max(log_scale, -LOG_SCALE_AT_MOST), LOG_SCALE_AT_MOST))
 
     def survival(self, cycles: float, rates: Sequence[float] = ()) -> float:
         """Which share of such assets lives after so many cycles."""
-        return exp(-((cycles / self.scale(rates)) ** self.shape))
+        return exp(-power(cycles / self.scale(rates), self.shape))
 
     def p_fail(self, cycles: float, within: float, rates: Sequence[float] = ()) -> float:
         """How likely an asset that lives after so many cycles fails `within` the next ones.
@@ -75,9 +79,7 @@ class Model(NamedTuple):
         >>> round(Model(log(100), (), 2.0).p_fail(50, 20), 3)
         0.213
         """
-        scale = self.scale(rates)
-        hazard = ((cycles + within) / scale) ** self.shape - (cycles / scale) ** self.shape
-        return 1 - exp(-hazard)
+        return 1 - lives_on(cycles, within, self.scale(rates), self.shape)
 
     def remaining(self, cycles: float, share: float, rates: Sequence[float] = ()) -> float:
         """After how many more cycles that `share` of such living assets will have failed.
@@ -87,9 +89,24 @@ class Model(NamedTuple):
         0.9
         """
         scale = self.scale(rates)
-        spent = (cycles / scale) ** self.shape
-        end: float = scale * (spent - log(1 - share)) ** (1 / self.shape)
-        return end - cycles
+        spent = power(cycles / scale, self.shape)
+        if spent == inf:  # it should have failed long ago
+            return 0.0
+        return min(scale * power(spent - log(1 - share), 1 / self.shape), CYCLES_AT_MOST) - cycles
+
+
+def power(base: float, exponent: float) -> float:
+    """The power of a number that is not negative; inf where no float holds it."""
+    try:
+        return float(base**exponent)
+    except OverflowError:
+        return inf
+
+
+def lives_on(cycles: float, within: float, scale: float, shape: float) -> float:
+    """How likely an asset that lives after so many cycles lives `within` the next ones too."""
+    after = power((cycles + within) / scale, shape)
+    return 0.0 if after == inf else exp(power(cycles / scale, shape) - after)
 
 
 def of_maker(prior: Prior, names: int = 0) -> Model:
@@ -122,8 +139,8 @@ def fit(lives: Sequence[Life], priors: Mapping[str, Prior] | None = None) -> dic
         weighed = [(life, life.weight) for life in own]
         if weight:
             weighed += [(life, weight) for life in borrowed]
-        if failures or weight:
-            found = _fitted(weighed)
+        found = _fitted(weighed) if failures or weight else None
+        if found is not None:
             models[class_] = found._replace(
                 lives=len(own), failures=failures, borrowed=float(missing if weight else 0)
             )
@@ -140,12 +157,14 @@ def _along(prior: Prior, own: Sequence[Life]) -> list[Life]:
     return [Life("", "", model.remaining(0, share), True, usual) for share in shares]
 
 
-def _fitted(weighed: Sequence[tuple[Life, float]]) -> Model:
+def _fitted(weighed: Sequence[tuple[Life, float]]) -> Model | None:
     """Lives, each with how much it counts. Rates that are all alike tell nothing: their coefficient
-    is 0."""
+    is 0. None: too little is known of too few, or of too much alike, for any curve."""
+    if len(weighed) < 2:
+        return None
     # They take a second to import, and only who fits needs them.
     from lifelines import WeibullAFTFitter
-    from lifelines.exceptions import ConvergenceError, StatisticalWarning
+    from lifelines.exceptions import ConvergenceError, ConvergenceWarning, StatisticalWarning
     from pandas import DataFrame
 
     columns = list(zip(*(life.rates for life, _ in weighed), strict=True))
@@ -163,7 +182,9 @@ def _fitted(weighed: Sequence[tuple[Life, float]]) -> Model:
     if entry is None:
         table = table.drop(columns="entry")
     with catch_warnings():
-        simplefilter("ignore", StatisticalWarning)  # weights bias variances, which we do not use
+        # Weights bias variances, which we do not use; what makes no curve is told by its error.
+        for warning in (StatisticalWarning, ConvergenceWarning, RuntimeWarning):
+            simplefilter("ignore", warning)
         for ridge in RIDGES:
             fitter = WeibullAFTFitter(penalizer=ridge)
             try:
@@ -171,9 +192,12 @@ def _fitted(weighed: Sequence[tuple[Life, float]]) -> Model:
             except ConvergenceError:
                 continue
             break
+        else:
+            return None
     scale = fitter.params_["lambda_"]
     coefficients = tuple(float(scale.get(f"x{n}", 0.0)) for n in range(len(columns)))
-    return Model(float(scale["Intercept"]), coefficients, exp(fitter.params_["rho_"]["Intercept"]))
+    shape = exp(min(fitter.params_["rho_"]["Intercept"], log(SHAPE_AT_MOST)))
+    return Model(float(scale["Intercept"]), coefficients, shape)
 
 
 def _entry(life: Life) -> float:

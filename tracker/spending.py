@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from tracker.asset_class import AssetClass
 from tracker.life import MADE, dates_of
 from tracker.life_ports import Spent, Uses
-from tracker.reliability import Model
+from tracker.reliability import CYCLES_AT_MOST, LOG_SCALE_AT_MOST, Model
 from tracker.stamps import DAY
 from tracker.usage import NONE, Totals
 from tracker.wear import RATES, Renewal, amount, worn, worn_trips
@@ -206,22 +206,27 @@ def _shares(
 def _p_fail(model: Model, fleet: _Fleet) -> Numbers:
     """How likely each asset fails on its next trip."""
     scales = _scales(model, fleet)
-    before, after = (fleet.worn / scales) ** model.shape, ((fleet.worn + 1) / scales) ** model.shape
-    p: Numbers = 1 - np.exp(before - after)
+    with np.errstate(over="ignore", invalid="ignore"):  # what no float holds has failed
+        before = (fleet.worn / scales) ** model.shape
+        after = ((fleet.worn + 1) / scales) ** model.shape
+        p: Numbers = np.where(np.isinf(after), 1.0, 1 - np.exp(before - after))
     return p
 
 
 def _scales(model: Model, fleet: _Fleet) -> Numbers:
     if not any(model.coefficients):
-        return np.full(len(fleet.worn), np.exp(model.b0))
+        return np.full(len(fleet.worn), model.scale((0.0,) * len(model.coefficients)))
     rates = fleet.rates()[:, : len(model.coefficients)]
-    scales: Numbers = np.exp(model.b0 + rates @ np.array(model.coefficients))
+    logs = model.b0 + rates @ np.array(model.coefficients)
+    scales: Numbers = np.exp(np.clip(logs, -LOG_SCALE_AT_MOST, LOG_SCALE_AT_MOST))
     return scales
 
 
 def _left(model: Model, fleet: _Fleet) -> Numbers:
     """After how many more trips half of such assets will have failed."""
     scales = _scales(model, fleet)
-    spent = (fleet.worn / scales) ** model.shape
-    left: Numbers = scales * (spent + np.log(2)) ** (1 / model.shape) - fleet.worn
+    with np.errstate(over="ignore", invalid="ignore"):
+        spent = (fleet.worn / scales) ** model.shape
+        ends = np.minimum(scales * (spent + np.log(2)) ** (1 / model.shape), CYCLES_AT_MOST)
+        left: Numbers = np.where(np.isinf(spent), 0.0, ends - fleet.worn)
     return left

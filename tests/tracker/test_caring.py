@@ -301,3 +301,10 @@ class TestAgeing:
         assert db.ask(lambda tx: tx.models("asset")) == [learned]
         assert db.ask(learn, NOW + DAY) == []  # nothing has failed since
         assert db.ask(life_of, "L1", NOW).model == learned.model
+
+    def test_a_single_failure_of_a_class_without_a_maker_s_word_teaches_nothing_yet(self, db, make):
+        """There is no curve through one point; and the other classes are looked at all the same."""
+        db.do(put_class, CLASS.model_copy(update={"wear": None}), ME)
+        trips(db, make, 2)
+        inspected(db, defects=[Fault(code="cracked")])
+        assert db.ask(learn, NOW) == []

@@ -312,6 +312,19 @@ def test_in_bulk_the_same_is_found_as_one_by_one(total, made, closed, learned):
     assert sweep(Scales.of(class_, model), again, {"A1": renewals(orders, class_)}, NOW) == ([], [])
 
 
+@pytest.mark.parametrize("coefficient", [-0.3, 0.3])
+def test_knocks_beyond_all_measure_are_looked_at_in_bulk_and_one_by_one(coefficient):
+    class_, total = class_of(wear=WEAR), {"trips": 2, "shock:200.0#": 9, "shock:200.0+": 10**13}
+    model = model_of(class_, 3)._replace(coefficients=(0.0, coefficient, 0.0))
+    one = life(class_, worn=worn(total, class_.stress), model=model)
+    use = Uses(["A1"], ["{}"], [orjson.dumps(total).decode()], [None], [None], [None])
+    (found,) = sweep(Scales.of(class_, model), use, {}, NOW).spent
+    assert found.p_fail == pytest.approx(p_fail(one, 1)) == (1 if coefficient < 0 else 0)
+    assert found.remaining == pytest.approx(remaining(one, 0.5))
+    broken = one._replace(inspections=(inspected(2),))
+    assert ("likely_to_fail:model" in names(broken)) == (coefficient < 0)
+
+
 def test_who_nothing_is_known_of_is_forgotten():
     use = Uses(["A1"], ["{}"], [None], [0.5], ["limit_age"], [3.0])
     aged = class_of(limits=Limits(age_days=10))

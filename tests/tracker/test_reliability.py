@@ -143,3 +143,28 @@ def test_a_wrong_model_is_seen_to_be_off():
     right = fit(lives)["c"]
     assert goodness(right, lives).largest_gap < 0.06
     assert goodness(right._replace(b0=right.b0 + 1), lives).largest_gap > 0.3
+
+
+@pytest.mark.parametrize(
+    "lives",
+    [
+        [Life("a", "c", 3, True, (0.0,))],  # nothing to see a curve by
+        [Life(f"a{n}", "c", 5, True, (0.0,)) for n in range(40)],  # no curve is steep enough
+        [Life(f"a{n}", "c", 0, True, (0.0,)) for n in range(40)],
+        [Life("a", "c", 3, True, (0.5,)), Life("b", "c", 5, False, (0.0,))],
+    ],
+)
+def test_lives_that_make_no_curve_break_nothing(lives):
+    model = fit(lives).get("c")
+    assert model is None or 0 <= model.p_fail(7, 1, (0.0,)) <= 1
+
+
+@pytest.mark.parametrize("coefficient", [-1.0, 1.0])
+@pytest.mark.parametrize("rate", [400.0, 1e3, 1e9])
+def test_rates_beyond_all_measure_are_answered_too(coefficient, rate):
+    """A sensor that tells nonsense must not keep its asset from being looked at."""
+    model = Model(log(100), (coefficient,), 2.5)
+    fails = 1.0 if coefficient < 0 else 0.0
+    assert model.p_fail(5, 1, (rate,)) == pytest.approx(fails)
+    assert model.survival(5, (rate,)) == pytest.approx(1 - fails)
+    assert model.remaining(5, 0.5, (rate,)) >= (0 if coefficient < 0 else 1e11)
