@@ -97,6 +97,7 @@ class Uses(NamedTuple):
     spent: Sequence[float | None] = ()
     because: Sequence[str | None] = ()
     trips: Sequence[float | None] = ()
+    remaining: Sequence[float | None] = ()
 
 
 class LifeFilter(NamedTuple):

@@ -26,6 +26,7 @@ from tracker.usage import NONE, Totals
 from tracker.wear import RATES, Renewal, amount, worn, worn_trips
 
 CHANGED = 0.002  # of a life: less is not written down
+LEFT_CHANGED = 0.05  # of the trips that are left: neither
 ONE = 1_000_000  # of a counter, to learn its weight from
 Numbers = NDArray[np.float64]
 
@@ -90,9 +91,10 @@ def sweep(by: Scales, uses: Uses, renewals: Mapping[str, Sequence[Renewal]], now
     best = np.nan_to_num(table, nan=-1.0).argmax(axis=0)
     most = table[best, np.arange(len(uses.asset))]
     unknown = np.isnan(most)
-    rows = np.flatnonzero(~unknown & ~_is_known(uses, before, names, best, most, fleet.trips))
     fails = None if model is None else _p_fail(model, fleet)
     left = None if model is None else _left(model, fleet)
+    known = _is_known(uses, before, names, best, most, fleet.trips) & _is_left(uses, left)
+    rows = np.flatnonzero(~unknown & ~known)
     spent = [
         Spent(
             uses.asset[n],
@@ -118,6 +120,16 @@ def _is_known(
     by = np.array([numbers.get(name, -1) for name in uses.because])
     before = np.array(uses.trips, dtype=np.float64)
     same: NDArray[np.bool_] = (by == best) & (before == trips) & (abs(spent - most) <= CHANGED)
+    return same
+
+
+def _is_left(uses: Uses, left: Numbers | None) -> NDArray[np.bool_]:
+    """Of whom about the same is stored of how many trips are left: a model that was learned anew
+    may change that alone."""
+    before = np.array(uses.remaining, dtype=np.float64)
+    if left is None:
+        return np.isnan(before)
+    same: NDArray[np.bool_] = abs(before - left) <= LEFT_CHANGED * left
     return same
 
 

@@ -282,6 +282,21 @@ class TestAgeing:
         db.do(lambda tx: tx.forget_spent(["other"]))
         assert db.ask(lambda tx: tx.spent(LifeFilter(), None, 9)) == []
 
+    def test_a_sweep_tells_what_another_model_foretells_though_a_limit_ends_the_life(
+        self, db, make
+    ):
+        trips(db, make, 2)
+        for cycles in (60, 600, None):
+            wear = None if cycles is None else Wear(cycles=cycles, shape=2)
+            db.do(put_class, CLASS.model_copy(update={"wear": wear}), ME)
+            for one in swept(db):
+                db.do(lambda tx, one=one: tx.save_spent(one.spent, one.gone))
+            (told,) = db.ask(lambda tx: tx.spent(LifeFilter(), None, 9))
+            model = db.ask(life_of, "A1", NOW).model
+            assert told.because == "limit_cycles"
+            assert told.p_fail == (model and pytest.approx(model.p_fail(2, 1, (0, 0, 0))))
+            assert [len(one.spent) for one in swept(db)] == [0]
+
     def test_failures_that_inspections_find_teach_a_model(self, db, make):
         for n in range(40):
             db.register(f"t{n}", asset=f"L{n}")

@@ -294,7 +294,7 @@ def test_in_bulk_the_same_is_found_as_one_by_one(total, made, closed, learned):
         model=model,
     )
     texts = [orjson.dumps(day).decode()], [orjson.dumps(total).decode()]
-    use = Uses(["A1"], *texts, [None], [None], [None])
+    use = Uses(["A1"], *texts, [None], [None], [None], [None])
     swept = sweep(Scales.of(class_, model), use, {"A1": renewals(orders, class_)}, NOW)
     (found,) = swept.spent
     expected = {
@@ -308,7 +308,8 @@ def test_in_bulk_the_same_is_found_as_one_by_one(total, made, closed, learned):
     assert expected[found.because] == pytest.approx(found.spent)
     assert found.p_fail == pytest.approx(p_fail(one, 1))
     assert found.remaining == pytest.approx(remaining(one, 0.5))
-    again = Uses(["A1"], *texts, [found.spent], [found.because], [found.trips])
+    before = [found.spent], [found.because], [found.trips], [found.remaining]
+    again = Uses(["A1"], *texts, *before)
     assert sweep(Scales.of(class_, model), again, {"A1": renewals(orders, class_)}, NOW) == ([], [])
 
 
@@ -317,7 +318,7 @@ def test_knocks_beyond_all_measure_are_looked_at_in_bulk_and_one_by_one(coeffici
     class_, total = class_of(wear=WEAR), {"trips": 2, "shock:200.0#": 9, "shock:200.0+": 10**13}
     model = model_of(class_, 3)._replace(coefficients=(0.0, coefficient, 0.0))
     one = life(class_, worn=worn(total, class_.stress), model=model)
-    use = Uses(["A1"], ["{}"], [orjson.dumps(total).decode()], [None], [None], [None])
+    use = Uses(["A1"], ["{}"], [orjson.dumps(total).decode()], [None], [None], [None], [None])
     (found,) = sweep(Scales.of(class_, model), use, {}, NOW).spent
     assert found.p_fail == pytest.approx(p_fail(one, 1)) == (1 if coefficient < 0 else 0)
     assert found.remaining == pytest.approx(remaining(one, 0.5))
@@ -326,7 +327,7 @@ def test_knocks_beyond_all_measure_are_looked_at_in_bulk_and_one_by_one(coeffici
 
 
 def test_who_nothing_is_known_of_is_forgotten():
-    use = Uses(["A1"], ["{}"], [None], [0.5], ["limit_age"], [3.0])
+    use = Uses(["A1"], ["{}"], [None], [0.5], ["limit_age"], [3.0], [None])
     aged = class_of(limits=Limits(age_days=10))
     assert sweep(Scales.of(aged, None), use, {}, NOW) == ([], ["A1"])
     assert sweep(Scales.of(class_of(), None), use, {}, NOW) == ([], ["A1"])

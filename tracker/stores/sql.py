@@ -120,7 +120,8 @@ _SAVE_BODY = "UPDATE beliefs SET body = ?, revision = ? WHERE asset = ?"
 _SAVE_STANDING = _insert(schema.standings, "OR REPLACE")
 # In the order of the tables that are joined.
 _USES = """
-    SELECT a.class, a.id, a.attributes, u.total, l.spent, l.because, l.trips FROM assets AS a
+    SELECT a.class, a.id, a.attributes, u.total, l.spent, l.because, l.trips, l.remaining
+    FROM assets AS a
     LEFT JOIN usages AS u ON u.asset = a.id LEFT JOIN lives AS l ON l.asset = a.id
     WHERE a.class IN (SELECT id FROM classes)"""
 _SAVE_SPENT = _insert(schema.lives, "OR REPLACE")
