@@ -8,6 +8,7 @@ import structlog
 from gateway import metrics
 from tracker.ageing import age, learn
 from tracker.clocks import Clock
+from tracker.govern import LOOKS_A_SECOND
 from tracker.ports import Store
 
 EVERY_S = 600.0
@@ -56,6 +57,7 @@ class Ageing:
             for one in found:
                 if before.get(one.class_, 0) == one.number - 1:  # else another worker was quicker
                     tx.add_model(one)
+                    tx.look_at_all(now, LOOKS_A_SECOND, one.class_)
                     known.append(one)
         for one in known:
             log.info(

@@ -6,6 +6,7 @@ from typing import Any
 
 from tracker.asset_class import AssetClass
 from tracker.audit import Act, audited
+from tracker.govern import LOOKS_A_SECOND
 from tracker.life_ports import Known
 from tracker.ports import Reader, Writer
 from tracker.registry import Outdated
@@ -21,7 +22,8 @@ class UnknownClass(Exception):
 
 
 def put_class(tx: Writer, class_: AssetClass, act: Act, expected: int | None = None) -> Known:
-    """From now on this is known of a class. Raises Outdated."""
+    """From now on this is known of a class. Its assets are looked at by it soon: of the silent ones
+    nothing else gives occasion. Raises Outdated."""
     before = tx.class_book().get(class_.id)
     version = before.version if before is not None else 0
     if expected is not None and expected != version:
@@ -30,6 +32,7 @@ def put_class(tx: Writer, class_: AssetClass, act: Act, expected: int | None = N
         return before
     known = Known(class_, version + 1)
     tx.put_class(known)
+    tx.look_at_all(act.now, LOOKS_A_SECOND, class_.id)
     action = "create" if before is None else "change"
     was = None if before is None else class_fields(before.class_)
     audited(tx, act, action, "class", class_.id, was, class_fields(class_))
@@ -42,6 +45,7 @@ def drop_class(tx: Writer, id: str, act: Act, expected: int | None = None) -> No
     if expected is not None and expected != before.version:
         raise Outdated(f"class {id}", before.version)
     tx.drop_class(id)
+    tx.look_at_all(act.now, LOOKS_A_SECOND, id)
     audited(tx, act, "delete", "class", id, class_fields(before.class_), None)
 
 

@@ -143,9 +143,9 @@ class AlertWriter(AlertReader, Protocol):
     def set_timers(self, timers: Mapping[str, int | None]) -> None:
         """When some assets are to be looked at next (None: not by time alone)."""
 
-    def look_at_all(self, now: int, at_once: int) -> None:
-        """Have every asset looked at, so many in each second from `now` on, or when its time comes
-        if that is sooner."""
+    def look_at_all(self, now: int, at_once: int, class_: str | None = None) -> None:
+        """Have every asset (of a class) looked at, so many in each second from `now` on, or when
+        its time comes if that is sooner."""
 
     def note_hits(self, hits: Sequence[tuple[str, Reading]]) -> None:
         """Keep hits that devices of assets have felt until they are looked at."""

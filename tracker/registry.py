@@ -142,6 +142,8 @@ def save_asset(tx: Writer, asset: Asset, act: Act = PROGRAM, expected: int | Non
     if known is not None and concerns_stage(known, saved) and tx.belief(saved.id):
         tx.mark_stale({saved.id: ALWAYS})
     tell_unseen(tx, [saved.id], act.now)
+    if known is not None:
+        tx.set_timers({saved.id: act.now})  # its days may have come, or its class be another
     before = None if known is None else asset_fields(known)
     action = "create" if known is None else "change"
     audited(tx, act, action, "asset", asset.id, before, asset_fields(saved))

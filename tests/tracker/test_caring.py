@@ -12,7 +12,7 @@ from tracker.inspection import BadFinding, Fault, Inspection
 from tracker.life_ports import LifeFilter
 from tracker.living import life_of
 from tracker.model import Asset
-from tracker.registry import Conflict, Outdated, Unregistered, register_asset
+from tracker.registry import Conflict, Outdated, Unregistered, register_asset, save_asset
 from tracker.rules import shipped
 from tracker.stamps import DAY, StampPolicy
 from tracker.stores.postgresql import PostgresqlStore
@@ -236,6 +236,10 @@ def alerts(db, now=NOW):
     return {(one.alert.rule, one.kind): one.alert for one in events}
 
 
+def due(db, now):
+    return db.ask(lambda tx: tx.timers(now, 9))
+
+
 class TestAlerts:
     def test_a_limit_that_is_reached_raises_one_alert_with_its_figures(self, db, make):
         trips(db, make, 2)
@@ -254,6 +258,28 @@ class TestAlerts:
         looser = CLASS.model_copy(update={"limits": Limits(cycles=4)})
         db.do(put_class, looser, ME)
         assert ("end_of_life", "resolved") in alerts(db, NOW + HOUR)
+
+    def test_what_is_said_anew_of_an_asset_or_its_class_is_looked_at_though_nothing_is_heard(
+        self, db, make
+    ):
+        """A silent asset has no other occasion."""
+        trips(db, make, 2)
+        alerts(db)
+        assert not due(db, NOW + HOUR)
+        said = {"retire_by": "2026-01-01"}
+        db.do(save_asset, Asset("A1", "asset", attributes=said), ME)
+        assert due(db, NOW)
+        assert ("end_of_life", "opened") in alerts(db)
+        db.do(save_asset, Asset("A1", "asset"), ME)
+        assert ("end_of_life", "resolved") in alerts(db)
+        db.do(register_asset, Asset("B1", "other"))
+        alerts(db)
+        db.do(put_class, CLASS.model_copy(update={"limits": Limits(cycles=2)}), ME)
+        assert due(db, NOW + HOUR) == ["A1"]
+        assert ("end_of_life", "reopened") in alerts(db)
+        db.do(drop_class, "asset", ME)
+        assert due(db, NOW + HOUR) == ["A1"]
+        assert ("end_of_life", "resolved") in alerts(db)
 
     def test_a_service_is_told_by_a_rule_of_its_own(self, db, make):
         trips(db, make, 5)

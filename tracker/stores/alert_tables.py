@@ -16,7 +16,8 @@ from tracker.stores import rows, schema, sql
 
 _LOOK_AT_ALL = text("""
     INSERT INTO timers (asset, at)
-    SELECT id, :now + (row_number() OVER (ORDER BY id) - 1) / :at_once * 1000 FROM assets WHERE true
+    SELECT id, :now + (row_number() OVER (ORDER BY id) - 1) / :at_once * 1000 FROM assets
+    WHERE CAST(:class AS TEXT) IS NULL OR class = CAST(:class AS TEXT)
     ON CONFLICT (asset) DO UPDATE
     SET at = CASE WHEN timers.at < excluded.at THEN timers.at ELSE excluded.at END""")
 
@@ -153,8 +154,8 @@ class AlertWrites(AlertReads):
         if values:
             self._db.execute(insert(table), values)
 
-    def look_at_all(self, now: int, at_once: int) -> None:
-        self._db.execute(_LOOK_AT_ALL, {"now": now, "at_once": at_once})
+    def look_at_all(self, now: int, at_once: int, class_: str | None = None) -> None:
+        self._db.execute(_LOOK_AT_ALL, {"now": now, "at_once": at_once, "class": class_})
 
     def note_hits(self, hits: Sequence[tuple[str, Reading]]) -> None:
         table = schema.hits
