@@ -16,6 +16,7 @@ from tracker.stamps import DAY
 from tracker.times import iso
 from tracker.upkeep import Plan
 from tracker.wear import shares
+from tracker.work import Order
 
 WORN_AT, CLEAR_AT = 1.0, 0.9  # of what is bearable: set at all of it, cleared below nine tenths
 NEXT_TRIPS = 1.0  # within which it must not fail
@@ -189,10 +190,15 @@ def _again(life: Life, _: Collection[str]) -> Iterator[Trigger]:
     if found is None or not found.judged.failed:
         return
     repaired = [one for one in life.orders if one.renews and (one.closed or 0) <= found.at]
-    if repaired and found.trips - (repaired[-1].trips or 0.0) <= FAILS_AGAIN_TRIPS:
-        last = repaired[-1]
+    last = max(repaired, key=_ended, default=None)
+    if last is not None and found.trips - (last.trips or 0.0) <= FAILS_AGAIN_TRIPS:
         figures = {"order": last.id, "trips_since": found.trips - (last.trips or 0.0)}
         yield Trigger(AGAIN, last.kind, figures | {"inspection": found.id})
+
+
+def _ended(order: Order) -> int:
+    """Orders that overlap end in another order than they began."""
+    return order.closed or 0
 
 
 def _services(life: Life, _: Collection[str]) -> Iterator[Trigger]:
@@ -204,7 +210,7 @@ def _service(life: Life, plan: Plan) -> Iterator[Trigger]:
     """A service that is due, or will be before its lease is over. Hours and trips since the last
     one go by at the pace of the asset's own life."""
     done = [one for one in life.orders if one.plan == plan.id and one.is_done]
-    last = done[-1] if done else None
+    last = max(done, key=_ended, default=None)
     began = last.closed if last is not None else life.dates.made
     if plan.every_days is not None and began is not None:
         due = began + round(plan.every_days * DAY)

@@ -7,11 +7,12 @@ from typing import Any
 
 from tracker.audit import Act, audited
 from tracker.caring import tell, tell_if_known
-from tracker.living import life_of
+from tracker.living import used_of
 from tracker.model import Asset, Fact
 from tracker.ports import Reader, Writer
 from tracker.registry import Conflict, Outdated, Unregistered, register_asset
 from tracker.stamps import StampPolicy
+from tracker.times import iso
 from tracker.work import BadWork, Done, Kin, Order, check_done
 from tracker.worldfile import Names
 
@@ -31,7 +32,7 @@ def open_order(tx: Writer, order: Order, act: Act, policy: StampPolicy) -> tuple
         raise Unregistered(f"no asset {order.asset} is registered")
     known = tx.order(order.id)
     if known is not None:
-        if (known.asset, known.kind, known.opened) != (order.asset, order.kind, order.opened):
+        if _head(known) != _head(order):
             raise Conflict(f"another work order has the id {order.id}, and says something else")
         return known, False
     _check_named(tx, order)
@@ -41,6 +42,11 @@ def open_order(tx: Writer, order: Order, act: Act, policy: StampPolicy) -> tuple
     tell_if_known(tx, fact, order.opened, act, policy)
     audited(tx, act, "open", "work order", order.id, None, order_fields(order))
     return order, True
+
+
+def _head(order: Order) -> tuple[object, ...]:
+    """What of an order never changes."""
+    return order.asset, order.kind, order.opened, order.plan, order.route
 
 
 def _check_named(tx: Reader, order: Order) -> None:
@@ -81,8 +87,7 @@ def close_order(
     before = _open(tx, id, expected)
     if at < before.opened:
         raise BadWork(("at",), "work ends after it began")
-    life = life_of(tx, before.asset, act.now)
-    trips = life.worn.trips if life is not None else None
+    trips = float(used_of(tx, before.asset, act.now)[1].trips)  # whatever is known of its class
     after = before._replace(closed=at, result=result, trips=trips, version=before.version + 1)
     tx.put_order(after)
     if result != "cancelled":
@@ -117,6 +122,11 @@ def _move_parts(tx: Writer, order: Order, at: int, act: Act) -> None:
             asset = Asset(part.asset, part.class_ or part.name, name=part.name)
             register_asset(tx, asset, act)
         stays = [k for k in tx.kin_of([part.asset]) if k.part == part.asset]
+        if stays and stays[-1].asset != order.asset and stays[-1].until is None:
+            text = f"{part.asset} is in {stays[-1].asset}: it cannot be taken out of {order.asset}"
+            raise Conflict(text)
+        if stays and at < (stays[-1].since or 0):
+            raise BadWork(("at",), f"{part.asset} was put in at {iso(stays[-1].since or 0)}")
         if stays and stays[-1].until is None:
             tx.put_kin(len(stays) - 1, stays[-1]._replace(until=at))
         elif not stays:  # it was in there from the beginning, as far as anybody knows
@@ -129,6 +139,8 @@ def _move_parts(tx: Writer, order: Order, at: int, act: Act) -> None:
         stays = [k for k in tx.kin_of([put.asset]) if k.part == put.asset]
         if stays and stays[-1].until is None:
             raise Conflict(f"{put.asset} is in {stays[-1].asset}: take it out first")
+        if stays and at < (stays[-1].until or 0):
+            raise BadWork(("at",), f"{put.asset} was taken out at {iso(stays[-1].until or 0)} only")
         tx.put_kin(len(stays), Kin(put.asset, order.asset, at, None, order.id))
 
 

@@ -218,6 +218,39 @@ class TestWork:
         assert [one.id for one in db.ask(lambda tx: tx.orders(True, "", 9))] == ["w3"]
         assert db.ask(lambda tx: tx.kin_of(["M1"])) == kin
 
+    def test_the_same_id_with_another_route_is_another_order(self, db):
+        db.do(open_order, order(route="repair"), ME, POLICY)
+        with pytest.raises(Conflict, match="another work order"):
+            db.do(open_order, order(route="restock"), ME, POLICY)
+
+    def test_work_of_a_class_that_is_not_known_yet_tells_its_trips(self, db, make):
+        trips(db, make, 2)
+        db.do(drop_class, "asset", ME)
+        db.do(open_order, order(), ME, POLICY)
+        assert db.do(close_order, "w1", "done", NOW, None, ME, POLICY).trips == 2
+        db.do(put_class, CLASS, ME)
+        assert db.ask(life_of, "A1", NOW).worn_trips == 1
+
+    def test_a_part_cannot_be_taken_out_of_where_it_is_not_nor_before_it_was_there(self, db):
+        for asset in ("A2", "M1"):
+            db.do(register_asset, Asset(asset, "asset"))
+        put = Done(put=[Put(name="motor", asset="M1")])
+        take = Done(taken=[Taken(name="motor", asset="M1")])
+        db.do(open_order, order("w1", asset="A2", done=put), ME, POLICY)
+        db.do(close_order, "w1", "done", NOW, None, ME, POLICY)
+        kin = db.ask(lambda tx: tx.kin_of(["M1"]))
+        db.do(open_order, order("w2", done=take), ME, POLICY)
+        with pytest.raises(Conflict, match="M1 is in A2"):
+            db.do(close_order, "w2", "done", NOW, None, ME, POLICY)
+        db.do(open_order, order("w3", asset="A2", done=take), ME, POLICY)
+        with pytest.raises(BadWork, match="was put in at"):
+            db.do(close_order, "w3", "done", NOW - 5, None, ME, POLICY)
+        assert db.ask(lambda tx: tx.kin_of(["M1"])) == kin
+        db.do(close_order, "w3", "done", NOW + 9, None, ME, POLICY)
+        db.do(open_order, order("w4", done=put), ME, POLICY)
+        with pytest.raises(BadWork, match="was taken out at"):
+            db.do(close_order, "w4", "done", NOW + 5, None, ME, POLICY)
+
     def test_a_part_that_nobody_registered_cannot_be_put_in(self, db):
         put = Done(put=[Put(name="motor", asset="ghost")])
         with db.store.writing() as tx:

@@ -144,6 +144,13 @@ class TestService:
         served = made._replace(now=NOW + DAY, orders=(done(0, "service", plan="check"),))
         assert names(served) == []
 
+    def test_the_one_that_ended_last_counts_though_it_began_first(self):
+        """`orders` come as they were opened."""
+        long = done(9, "service", closed=NOW - DAY, plan="check")._replace(opened=NOW - 90 * DAY)
+        short = done(2, "service", closed=NOW - 60 * DAY, plan="check")
+        by_trips = class_of(service=[Plan(id="check", every_cycles=5)])
+        assert names(life(by_trips, 10, orders=(long, short))) == []
+
     def test_when_a_lease_would_run_past_it(self):
         out = life(self.YEARLY, dates=Dates(made=NOW - 300 * DAY), due=NOW + 70 * DAY)
         (one,) = triggers(out)
