@@ -11,7 +11,7 @@ from tracker.asset_class import Route
 from tracker.audit import Act, audited
 from tracker.class_book import UnknownClass
 from tracker.disposition import choose
-from tracker.facts import state
+from tracker.facts import BadFact, BadFacts, check_time, state
 from tracker.inspection import Inspection, judge
 from tracker.life import Life
 from tracker.life_ports import Decision, Inspected
@@ -51,13 +51,14 @@ def inspect(
 ) -> tuple[Inspected, bool]:
     """Take what somebody found of an asset at an event time; whether it is new. Raises
     Unregistered, UnknownClass, BadFinding, BadFact; Conflict where another one has the id."""
-    life = _life(tx, asset, act)
-    judged = judge(life.class_, found)
     known = tx.inspection(id)
-    if known is not None:
+    if known is not None:  # whatever its class says by now
         if (known.asset, known.at, known.found) != (asset, at, found):
             raise Conflict(f"another inspection has the id {id}, and says something else")
         return known, False
+    life = _life(tx, asset, act)
+    believe(at, act, policy)
+    judged = judge(life.class_, found)
     flags = _elsewhere(tx, life, found)
     made = Inspected(
         id, asset, at, act.now, act.by, found, judged, life.worn.trips, life.rates, flags
@@ -108,9 +109,9 @@ def decide(
     """Decide what becomes of an asset, knowing of decisions up to number `after`; whether that is
     new. Raises Decided where somebody else was quicker, NoRoute, Unregistered, UnknownClass."""
     life = _life(tx, asset, act)
-    same = next((one for one in life.decisions if one.id == id), None)
+    same = tx.decision(id)
     if same is not None:
-        if same.route != route:
+        if (same.asset, same.route, same.reason) != (asset, route, reason):
             raise Conflict(f"another decision has the id {id}, and says something else")
         return same, False
     last = life.decisions[-1].number if life.decisions else 0
@@ -162,6 +163,15 @@ def tell(tx: Writer, fact: Fact, at: int, act: Act, policy: StampPolicy) -> None
     """Tell the stage filter what a person knows. Raises BadFacts where the asset's process has no
     such stage."""
     state(tx, [(fact._replace(by=act.by[:128]), at)], policy, act.now)
+
+
+def believe(at: int, act: Act, policy: StampPolicy) -> None:
+    """Raise BadFacts where an event time cannot be: what lies in the future would be the last word
+    until then."""
+    try:
+        check_time(at, act.now, policy)
+    except BadFact as why:
+        raise BadFacts([(0, why)]) from None
 
 
 def tell_if_known(tx: Writer, fact: Fact, at: int, act: Act, policy: StampPolicy) -> None:

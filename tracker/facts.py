@@ -178,7 +178,7 @@ def _refusal(
         return BadFact("asset", f"no asset {fact.asset} is registered")
     try:
         check_stage(fact, setting.case.asset, setting.evidence.chain.stages)
-        _check_time(at, received, policy)
+        check_time(at, received, policy)
     except BadFact as why:
         return why
     return None
@@ -195,7 +195,8 @@ def check_stage(fact: Fact, asset: Asset, stages: Sequence[str]) -> None:
         raise BadFact(key, f"{named}: a {asset.class_} may be in {', '.join(stages)}")
 
 
-def _check_time(at: int, received: int, policy: StampPolicy) -> None:
+def check_time(at: int, received: int, policy: StampPolicy) -> None:
+    """Raise BadFact where nothing that a person says can be of that time."""
     if policy.believes_all:
         return
     latest = received + policy.tolerance(FUTURE_TOLERATED)

@@ -122,6 +122,8 @@ class LifeReader(Protocol):
     def every_inspection(self) -> Iterator[Inspected]:
         """All of all assets, in order of asset and time."""
 
+    def decision(self, id: str) -> Decision | None: ...
+
     def decisions_of(self, assets: Iterable[str]) -> dict[str, list[Decision]]:
         """All about some assets, in order."""
 

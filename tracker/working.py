@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tracker.audit import Act, audited
-from tracker.caring import tell, tell_if_known
+from tracker.caring import believe, tell, tell_if_known
 from tracker.living import used_of
 from tracker.model import Asset, Fact
 from tracker.ports import Reader, Writer
@@ -35,6 +35,7 @@ def open_order(tx: Writer, order: Order, act: Act, policy: StampPolicy) -> tuple
         if _head(known) != _head(order):
             raise Conflict(f"another work order has the id {order.id}, and says something else")
         return known, False
+    believe(order.opened, act, policy)
     _check_named(tx, order)
     check_done(order.asset, order.done)
     tx.put_order(order)
@@ -87,6 +88,7 @@ def close_order(
     before = _open(tx, id, expected)
     if at < before.opened:
         raise BadWork(("at",), "work ends after it began")
+    believe(at, act, policy)
     trips = float(used_of(tx, before.asset, act.now)[1].trips)  # whatever is known of its class
     after = before._replace(closed=at, result=result, trips=trips, version=before.version + 1)
     tx.put_order(after)

@@ -8,6 +8,7 @@ from tracker.audit import Act
 from tracker.caring import Decided, NoRoute, decide, inspect
 from tracker.class_book import UnknownClass, class_of, drop_class, put_class
 from tracker.end_of_life import triggers
+from tracker.facts import BadFacts
 from tracker.inspection import BadFinding, Fault, Inspection
 from tracker.life_ports import LifeFilter
 from tracker.living import life_of
@@ -146,6 +147,28 @@ class TestDecisions:
             db.do(decide, "d1", "A1", "repaint", 0, "because", ME, POLICY)
 
 
+class TestAgain:
+    def test_an_inspection_without_an_outcome_has_its_time_too(self, db):
+        """One of the future would be the last one whatever is found until then."""
+        with pytest.raises(BadFacts, match="in the future"):
+            inspected(db, at=NOW + DAY)
+
+    def test_the_same_inspection_changes_nothing_though_its_class_does(self, db):
+        cracked = {"defects": [Fault(code="cracked")]}
+        first, _ = inspected(db, **cracked)
+        db.do(put_class, CLASS.model_copy(update={"defects": []}), ME)
+        assert inspected(db, **cracked) == (first, False)
+        db.do(drop_class, "asset", ME)
+        assert inspected(db, **cracked) == (first, False)
+
+    def test_an_id_is_one_decision_s_about_one_asset_for_one_reason(self, db):
+        db.do(register_asset, Asset("A2", "asset"))
+        db.do(decide, "d1", "A1", "scrap", 0, "old", ME, POLICY)
+        for asset, reason in (("A2", "old"), ("A1", "ugly")):
+            with pytest.raises(Conflict, match="another decision"):
+                db.do(decide, "d1", asset, "scrap", 0, reason, ME, POLICY)
+
+
 def order(id="w1", kind="repair", asset="A1", **fields):
     return Order(id, asset, kind, NOW - HOUR, "me", **({"done": Done()} | fields))
 
@@ -217,6 +240,14 @@ class TestWork:
             db.do(close_order, "w3", "done", NOW + 9, None, ME, POLICY)
         assert [one.id for one in db.ask(lambda tx: tx.orders(True, "", 9))] == ["w3"]
         assert db.ask(lambda tx: tx.kin_of(["M1"])) == kin
+
+    def test_work_of_a_kind_that_is_no_stage_has_its_time_too(self, db):
+        late = order(kind="service", plan="check")._replace(opened=NOW + DAY)
+        with pytest.raises(BadFacts, match="in the future"):
+            db.do(open_order, late, ME, POLICY)
+        db.do(open_order, late._replace(opened=NOW), ME, POLICY)
+        with pytest.raises(BadFacts, match="in the future"):
+            db.do(close_order, "w1", "done", NOW + DAY, None, ME, POLICY)
 
     def test_the_same_id_with_another_route_is_another_order(self, db):
         db.do(open_order, order(route="repair"), ME, POLICY)

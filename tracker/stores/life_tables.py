@@ -40,6 +40,10 @@ class LifeReads(sql.Speaks):
     def every_inspection(self) -> Iterator[Inspected]:
         yield from map(_inspected, self._all(_inspections, "at"))
 
+    def decision(self, id: str) -> Decision | None:
+        row = self._db.execute(select(_decisions).where(_decisions.c.id == id)).first()
+        return _decision(row) if row else None
+
     def decisions_of(self, assets: Iterable[str]) -> dict[str, list[Decision]]:
         return _by_asset(map(_decision, self._of(_decisions, "number", assets)))
 
