@@ -207,8 +207,7 @@ def _services(life: Life, _: Collection[str]) -> Iterator[Trigger]:
 
 
 def _service(life: Life, plan: Plan) -> Iterator[Trigger]:
-    """A service that is due, or will be before its lease is over. Hours and trips since the last
-    one go by at the pace of the asset's own life."""
+    """A service that is due, or will be before its lease is over."""
     done = [one for one in life.orders if one.plan == plan.id and one.is_done]
     last = max(done, key=_ended, default=None)
     began = last.closed if last is not None else life.dates.made
@@ -223,12 +222,18 @@ def _service(life: Life, plan: Plan) -> Iterator[Trigger]:
     if plan.every_cycles is not None and trips + ahead >= plan.every_cycles:
         yield Trigger(SERVICE, plan.id, {"every_cycles": plan.every_cycles, "trips": trips})
     if plan.every_hours is not None:
-        share = trips / life.worn.trips if life.worn.trips else 1.0
-        hours = life.worn.hours * share
+        hours = _hours_since(life, last, trips)
         if life.due is not None:
             hours += max(life.due - life.now, 0) / HOUR_MS
         if hours >= plan.every_hours:
             yield Trigger(SERVICE, plan.id, {"every_hours": plan.every_hours, "hours": hours})
+
+
+def _hours_since(life: Life, last: Order | None, trips: float) -> float:
+    """Hours in use since a service; where it did not tell them, at the pace of the trips since."""
+    if last is not None and last.hours is not None:
+        return max(life.worn.hours - last.hours, 0.0)
+    return life.worn.hours * (trips / life.worn.trips if life.worn.trips else 1.0)
 
 
 def _papers(life: Life, _: Collection[str]) -> Iterator[Trigger]:

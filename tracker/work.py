@@ -105,7 +105,7 @@ class Done(Value):
 class Order(NamedTuple):
     """A work order: on which asset, which kind of work, by which service `plan` or `route`; when it
     was opened and closed (epoch ms, event time; None: open), with which `result`; how many trips
-    the asset had done when it was closed. `version` counts its changes."""
+    the asset had done, and `hours` in use, when it was closed. `version` counts its changes."""
 
     id: str
     asset: str
@@ -119,6 +119,7 @@ class Order(NamedTuple):
     result: str | None = None
     trips: float | None = None
     version: int = 1
+    hours: float | None = None
 
     @property
     def is_done(self) -> bool:

@@ -89,8 +89,14 @@ def close_order(
     if at < before.opened:
         raise BadWork(("at",), "work ends after it began")
     believe(at, act, policy)
-    trips = float(used_of(tx, before.asset, act.now)[1].trips)  # whatever is known of its class
-    after = before._replace(closed=at, result=result, trips=trips, version=before.version + 1)
+    _, used = used_of(tx, before.asset, act.now)  # whatever is known of its class
+    after = before._replace(
+        closed=at,
+        result=result,
+        trips=float(used.trips),
+        hours=used.in_use,
+        version=before.version + 1,
+    )
     tx.put_order(after)
     if result != "cancelled":
         _move_parts(tx, after, at, act)

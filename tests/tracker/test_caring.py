@@ -184,6 +184,8 @@ class TestWork:
         changed = db.do(change_order, "w1", done, ME, 1)
         assert (changed.version, changed.spent) == (2, 55)
         closed = db.do(close_order, "w1", "done", NOW, "ready", ME, POLICY, 2)
+        assert db.ask(lambda tx: tx.order("w1")) == closed
+        assert closed.hours == db.ask(life_of, "A1", NOW).worn.hours > 0
         assert (closed.trips, closed.result) == (2, "done")
         life = db.ask(life_of, "A1", NOW)
         assert not life.condition().failed

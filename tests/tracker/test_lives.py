@@ -144,6 +144,13 @@ class TestService:
         served = made._replace(now=NOW + DAY, orders=(done(0, "service", plan="check"),))
         assert names(served) == []
 
+    def test_hours_are_those_since_the_service_though_no_trip_is_over(self):
+        """What is served where it is used has done no trip since, and perhaps none at all."""
+        by_hours = class_of(service=[Plan(id="check", every_hours=100)])
+        served = (done(0, "service", plan="check")._replace(hours=500.0),)
+        assert names(life(by_hours, worn=Worn(hours=599), orders=served)) == []
+        assert names(life(by_hours, worn=Worn(hours=600), orders=served)) == ["service_due:check"]
+
     def test_the_one_that_ended_last_counts_though_it_began_first(self):
         """`orders` come as they were opened."""
         long = done(9, "service", closed=NOW - DAY, plan="check")._replace(opened=NOW - 90 * DAY)

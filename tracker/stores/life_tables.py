@@ -157,7 +157,7 @@ class LifeWrites(LifeReads):
         self._db.execute(delete(_orders).where(_orders.c.id == order.id))
         done = order.done.model_dump(mode="json", exclude_defaults=True, by_alias=True)
         said = [order.kind, order.by, done, order.plan, order.route, order.result, order.trips]
-        body = rows.json(said)
+        body = rows.json([*said, order.hours])
         values = (order.id, order.asset, order.opened, order.closed, body, order.version)
         self._db.execute(insert(_orders).values(values))
 
@@ -207,7 +207,7 @@ def _decision(row: Row[Any]) -> Decision:
 
 
 def _order(row: Row[Any]) -> Order:
-    kind, by, done, plan, route, result, trips = orjson.loads(row.body)
+    kind, by, done, plan, route, result, trips, *more = orjson.loads(row.body)
     return Order(
         row.id,
         row.asset,
@@ -221,6 +221,7 @@ def _order(row: Row[Any]) -> Order:
         result,
         trips,
         row.version,
+        *more,  # of an older version no hours
     )
 
 
