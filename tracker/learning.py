@@ -43,14 +43,15 @@ def _rows(class_: AssetClass, story: Story, weight: float) -> list[Life]:
 
     A failure ends a row; what comes until the asset is repaired teaches nothing.
     """
-    events: list[tuple[float, int, Inspected | float]] = [
-        (one.trips, 0, one) for one in story.inspections if one.judged.failed
+    events: list[tuple[float, int, int, Inspected | float]] = [
+        (one.trips, one.at, 0, one) for one in story.inspections if one.judged.failed
     ]
     renewed = renewals(story.orders, class_)
-    events += [(one.trips, 1, one.share) for one in renewed]
+    ended = sorted(order.closed or 0 for order in story.orders if order.renews)
+    events += [(one.trips, at, 1, one.share) for one, at in zip(renewed, ended, strict=True)]
     made, age, last, entry, alive = list[Life](), 0.0, 0.0, 0.0, True
     now = _rates(story.worn.rates(len(renewed)))
-    for trips, _, what in sorted(events, key=lambda event: event[:2]):
+    for trips, _, _, what in sorted(events, key=lambda event: event[:3]):
         if alive:
             age, last = age + max(trips - last, 0.0), max(trips, last)
         if isinstance(what, Inspected):

@@ -11,6 +11,7 @@ from tracker.asset_class import AssetClass, Limits, Route, Wear
 from tracker.disposition import model_of
 from tracker.end_of_life import SENTENCES, next_time, p_fail, remaining, triggers, words
 from tracker.inspection import BadFinding, Checked, Fault, Inspection, Judged, judge
+from tracker.learning import Story, lives
 from tracker.life import Dates, Life, Paper, dates_of, renewals
 from tracker.life_ports import Inspected, Uses
 from tracker.model import Asset
@@ -338,6 +339,13 @@ def test_knocks_beyond_all_measure_are_looked_at_in_bulk_and_one_by_one(coeffici
     assert found.remaining == pytest.approx(remaining(one, 0.5))
     broken = one._replace(inspections=(inspected(2),))
     assert ("likely_to_fail:model" in names(broken)) == (coefficient < 0)
+
+
+def test_who_fails_again_before_another_trip_has_not_lived_on():
+    found = [inspected(10, at=NOW - 5 * DAY), inspected(10, at=NOW - DAY, id="j")]
+    story = Story("A1", found, [done(10, closed=NOW - 3 * DAY)], Worn(trips=30))
+    rows = lives(class_of(wear=WEAR), [story])
+    assert [(one.cycles, one.failed, one.entry) for one in rows] == [(10, True, 0), (5, True, 5)]
 
 
 def test_who_nothing_is_known_of_is_forgotten():
