@@ -48,8 +48,14 @@ def words(one: Trigger) -> str:
 
     >>> words(Trigger("limit_reached", "cycles", {"trips": 120, "limit": 120}))
     'Its limit of 120 cycles is reached: it has done 120.'
+    >>> words(Trigger("paper_runs_out", "warranty_until", {"until": 1_767_657_600_000}))
+    'warranty_until is 2026-01-05.'
     """
-    told = {name: day(value) if name in _TIMES else value for name, value in one.figures.items()}
+    last = ("until", "lease_due", *(("due",) if one.kind == LIMIT_AHEAD else ()))
+    told = {
+        name: day(value - (name in last)) if name in _TIMES else value  # a day's end is the next's
+        for name, value in one.figures.items()
+    }
     for needed, text in SENTENCES[one.kind]:
         if needed is None or needed in one.figures:
             return text.format(what=one.what, **told)

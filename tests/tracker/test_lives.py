@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tracker.asset_class import AssetClass, Limits, Route, Wear
 from tracker.disposition import model_of
-from tracker.end_of_life import SENTENCES, next_time, p_fail, remaining, triggers, words
+from tracker.end_of_life import SENTENCES, Trigger, next_time, p_fail, remaining, triggers, words
 from tracker.inspection import BadFinding, Checked, Fault, Inspection, Judged, judge
 from tracker.learning import Story, lives
 from tracker.life import Dates, Life, Paper, dates_of, renewals
@@ -175,6 +175,28 @@ class TestService:
         by_hours = class_of(service=[Plan(id="check", every_hours=100)])
         assert names(life(by_hours, worn=Worn(trips=5, hours=100))) == ["service_due:check"]
         assert names(life(by_hours, worn=Worn(trips=5, hours=99))) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "figures", "said"),
+    [
+        ("paper_runs_out", {"until": 20_459 * DAY}, "x is 2026-01-05."),
+        (
+            "paper_runs_out",
+            {"until": 20_459 * DAY, "lease_due": 20_460 * DAY},
+            "x is 2026-01-05, before its lease is over on 2026-01-06.",
+        ),
+        ("service_due", {"due": 20_459 * DAY}, "Service x is due on 2026-01-06."),
+        (
+            "limit_ahead",
+            {"ends": 20_459 * DAY, "due": 20_460 * DAY},
+            "Its life ends on 2026-01-06, before it is due back on 2026-01-06.",
+        ),
+    ],
+)
+def test_what_ends_with_a_day_is_told_by_that_day(kind, figures, said):
+    """Not by the next one, whose first moment is its end; what begins with a day, by that."""
+    assert words(Trigger(kind, "x", figures)) == said
 
 
 def test_all_that_may_be_found_has_words():
