@@ -8,7 +8,8 @@ import typer
 
 from commands.asking import about, opened
 from commands.disposition import objection, sentences
-from commands.show import AsJson, UserError, say, show, show_rows
+from commands.show import AsJson, UserError, out, say, show, show_rows
+from tracker.class_book import UnknownClass
 from tracker.disposition import Valued, choose
 from tracker.end_of_life import p_fail, remaining, triggers, words
 from tracker.life import Life
@@ -32,9 +33,7 @@ def life(
         known = known_asset(reader, asset)
         found = life_of(reader, asset, now)
     if found is None:
-        raise UserError(
-            f"nothing is known of the class {known.class_}: `retour class use` puts it in"
-        )
+        raise UnknownClass(known.class_)
     condition = found.condition()
     choice = choose(found.class_, condition, found.model)
     would = turns(found.class_, condition, found.model)

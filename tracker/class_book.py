@@ -18,7 +18,10 @@ class UnknownClass(Exception):
 
     def __init__(self, id: str, known: Names | None = None) -> None:
         hint = known.hint(id) if known is not None else ""
-        super().__init__(f"nothing is known of a class {id!r:.100}{hint}: put it in first")
+        super().__init__(
+            f"nothing is known of the class {id!r:.100}{hint}: "
+            "`retour class use` or PUT /v1/classes/ID puts it in"
+        )
 
 
 def put_class(tx: Writer, class_: AssetClass, act: Act, expected: int | None = None) -> Known:

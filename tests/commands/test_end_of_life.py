@@ -188,3 +188,19 @@ def test_a_case_that_makes_no_sense(give, tmp_path):
     assert status == 1
     assert f"{case}:2: asset.cycles: should be greater than or equal to 0" in complaints
     assert "is no case: 1 fault" in complaints
+
+
+@pytest.fixture
+def database(monkeypatch, tmp_path):
+    monkeypatch.setenv("RETOUR_DATABASE", f"sqlite:///{tmp_path}/retour.db")
+
+
+def test_a_class_of_which_nothing_is_known_is_told_in_a_line(give, database):
+    assert give("class", "use", "pallet")[0] == 0
+    assert give("class", "remove", "palet") == (
+        1,
+        "",
+        "retour: nothing is known of the class 'palet' (did you mean 'pallet'?): "
+        "`retour class use` or PUT /v1/classes/ID puts it in\n",
+    )
+    assert give("class", "remove", "pallet")[0] == 0
