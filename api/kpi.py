@@ -44,7 +44,8 @@ async def _asked(
     by: _By = None,
     safety_stock: _Safety = 0,
 ) -> Asked:
-    until = until if until is not None else caller.now()
+    now = caller.now()
+    until = now if until is None else min(until, now)  # nothing has happened after now
     refuse_backwards(since, until)
     return Asked(until, since, class_, site, partner, by, safety_stock)
 

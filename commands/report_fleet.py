@@ -35,7 +35,7 @@ def report_fleet(
     Example: retour report fleet --from 2026-01-01 --to 2026-04-01 --by class --html fleet.html
     """
     store, now = opened()
-    until = until if until is not None else now
+    until = now if until is None else min(until, now)  # nothing has happened after now
     period(since, until)
     with store.reading() as reader:
         if site is not None:

@@ -90,6 +90,14 @@ def test_a_period_is_looked_at_its_end(client: Any, fleet: Any) -> None:
     assert later["return_cycle_time"]["value"] == pytest.approx(20, abs=0.01)
 
 
+def test_what_is_to_come_counts_for_nothing(client: Any, fleet: Any) -> None:
+    """Else assets would be in use, or idle, on days that nobody has seen."""
+    now = client.get("/v1/kpi").json()
+    later = client.get("/v1/kpi", params={"to": NOON + 3_650 * DAY}).json()
+    assert later == now
+    assert client.get("/v1/kpi", params={"from": NOON + 3_650 * DAY}).status_code == 422
+
+
 def test_by_partner_site_and_class(client: Any, fleet: Any) -> None:
     by_partner = figures(client, by="partner")
     rates = {key: one["return_rate"]["value"] for key, one in by_partner.items()}

@@ -162,6 +162,10 @@ def test_people_read_value_counts_and_formula(fleet):
         assert words in told
 
 
+def test_what_is_to_come_counts_for_nothing(fleet):
+    assert fleet("--to", "2036-01-05") == fleet()
+
+
 def test_programs_read_rows(fleet):
     status, told, complaints = fleet("--by", "class", "--json")
     assert status == 0, complaints
