@@ -19,7 +19,7 @@ from tracker.class_book import UnknownClass
 from tracker.disposition import Choice, choose
 from tracker.end_of_life import Trigger, p_fail, remaining, triggers, words
 from tracker.life import Life
-from tracker.life_ports import LifeFilter
+from tracker.life_ports import Because, LifeFilter
 from tracker.living import life_of
 from tracker.ports import Reader
 from tracker.queries import UnknownAsset, known_asset
@@ -39,12 +39,8 @@ _Class = Annotated[
     str | None, Query(alias="class", description="Only of this class.", examples=["keg"])
 ]
 _Because = Annotated[
-    str | None,
-    Query(
-        description="Only where this is what ends it: limit_cycles, limit_age, worn_out or "
-        "likely_to_fail.",
-        examples=["limit_age"],
-    ),
+    Because | None,
+    Query(description="Only where this is what ends it.", examples=["limit_age"]),
 ]
 _Least = Annotated[
     float | None,

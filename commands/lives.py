@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -13,12 +14,16 @@ from tracker.class_book import UnknownClass
 from tracker.disposition import Valued, choose
 from tracker.end_of_life import p_fail, remaining, triggers, words
 from tracker.life import Life
-from tracker.life_ports import LifeFilter, Spent
+from tracker.life_ports import Because, LifeFilter, Spent
 from tracker.living import life_of, used_of
 from tracker.queries import known_asset
 from tracker.sensitivity import turns
 
 HORIZON = 5.0  # trips
+NONE_SPENT = (
+    "no asset: those whose class was put in (`retour class use`) are looked at by a worker, every "
+    "ten minutes"
+)
 
 
 def life(
@@ -42,7 +47,7 @@ def life(
         routes = [one._asdict() for one in choice.routes]
         show(told | {"recommended": choice.recommended, "routes": routes}, as_json=True)
         return
-    show({name: value for name, value in told.items() if name != "found"}, as_json=False)
+    show(_in_words(told), as_json=False)
     for one in triggers(found):
         say(words(one))
     show([_route(one) for one in choice.routes], as_json=False)
@@ -66,6 +71,25 @@ def _told(found: Life) -> dict[str, Any]:
         f"fails_within_{HORIZON:g}": None if chance is None else round(chance, 4),
         "trips_left": None if left is None else round(left, 1),
         "found": [{"kind": one.kind, "by": one.what, **one.figures} for one in triggers(found)],
+    }
+
+
+def _in_words(told: Mapping[str, Any]) -> dict[str, Any]:
+    chance = told[f"fails_within_{HORIZON:g}"]
+    return {
+        "asset": told["asset"],
+        "class": told["class"],
+        "trips": f"{told['trips']:g}",
+        "worn like a new one after": f"{told['worn_trips']:g} trips",
+        "in use": f"{told['hours_in_use']:,} h",
+        "moved": f"{told['kilometres']:,} km",
+        "age": None if told["age_days"] is None else f"{told['age_days']:,} days",
+        "grade": told["grade"],
+        "failed": told["failed"],
+        f"fails within {HORIZON:g} trips": None if chance is None else f"{chance:.1%}",
+        "trips left": None
+        if told["trips_left"] is None
+        else f"{told['trips_left']:g}, as likely as not",
     }
 
 
@@ -113,15 +137,17 @@ def _used_words(row: dict[str, Any]) -> dict[str, Any]:
         **{f"{name.replace('_', ' ')} (h)": value for name, value in hours.items()},
         "km": f"{row['kilometres']:,.0f}",
         "knocks": knocks,
-        "degrees": f"{min(heat):g} to {max(heat) + 1:g}" if heat else None,
+        "temperature": f"{min(heat):g} to {max(heat) + 1:g} °C" if heat else None,
         "repairs": row["repairs"],
-        "doors": row["doors"],
+        "door opened": row["doors"],
     }
 
 
 def end_of_life(
     class_: Annotated[str | None, typer.Option("--class", help="Only of this class.")] = None,
-    because: Annotated[str | None, typer.Option(help="Only where this is what ends it.")] = None,
+    because: Annotated[
+        Because | None, typer.Option(help="Only where this is what ends it.")
+    ] = None,
     at_least: Annotated[
         float | None, typer.Option(help="Only of those that have spent so much.", min=0)
     ] = None,
@@ -135,7 +161,7 @@ def end_of_life(
     store, _ = opened()
     with store.reading() as reader:
         found = reader.spent(LifeFilter(class_, because, at_least), None, limit)
-    show_rows([one._asdict() for one in found], _words, as_json, "no asset: is its class put in?")
+    show_rows([one._asdict() for one in found], _words, as_json, NONE_SPENT)
 
 
 def _words(row: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ parts, models. Parts of the protocols in `tracker.ports`."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from tracker.asset_class import AssetClass
@@ -73,6 +74,15 @@ class Fitted(NamedTuple):
     fit: Fit
 
 
+class Because(StrEnum):
+    """Of what an asset may have spent the greatest share."""
+
+    LIMIT_CYCLES = "limit_cycles"
+    LIMIT_AGE = "limit_age"
+    WORN_OUT = "worn_out"
+    LIKELY_TO_FAIL = "likely_to_fail"
+
+
 class Spent(NamedTuple):
     """How much of its life an asset has spent (1: all), by what (`because`), its trips, how likely
     it fails on the next one, and after how many more half of such assets have failed."""
@@ -104,7 +114,7 @@ class LifeFilter(NamedTuple):
     """Which assets are asked for; None asks nothing. `least`: that have spent so much."""
 
     class_: str | None = None
-    because: str | None = None
+    because: Because | None = None
     least: float | None = None
 
 

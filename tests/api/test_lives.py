@@ -206,6 +206,7 @@ class TestEnds:
         assert names == [f"a{n}" for n in reversed(range(10))]
         kegs = drill.get("/v1/end-of-life?class=keg&at_least=0.4").json()["items"]
         assert [one["asset"] for one in kegs] == ["a8", "a6", "a4"]
+        assert drill.get("/v1/end-of-life?because=old").status_code == 422
         table = drill.get("/v1/end-of-life.csv?class=drill&limit=2").text.splitlines()
         assert table[0].startswith("asset,class,spent,because,trips")
         assert [line.split(",")[0] for line in table[1:]] == ["a9", "a7"]

@@ -195,6 +195,16 @@ def database(monkeypatch, tmp_path):
     monkeypatch.setenv("RETOUR_DATABASE", f"sqlite:///{tmp_path}/retour.db")
 
 
+def test_nobody_is_told_that_nothing_is_near_its_end_where_nobody_has_looked(give, database):
+    assert give("class", "use", "pallet")[0] == 0
+    status, shown, _ = give("end-of-life", "--because", "worn_out")
+    assert status == 0
+    assert "looked at by a worker" in " ".join(shown.split())
+    status, _, complaints = give("end-of-life", "--because", "old")
+    assert status == 2
+    assert "likely_to_fail" in complaints
+
+
 def test_a_class_of_which_nothing_is_known_is_told_in_a_line(give, database):
     assert give("class", "use", "pallet")[0] == 0
     assert give("class", "remove", "palet") == (
