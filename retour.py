@@ -127,6 +127,17 @@ def known_errors() -> tuple[type[Exception], ...]:
     )
 
 
+def in_words(error: Exception) -> str:
+    """An error in a line, without the numbers of an operating system.
+
+    >>> in_words(FileNotFoundError(2, "No such file or directory", "rules.yaml"))
+    'rules.yaml: No such file or directory'
+    """
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
 def main() -> None:
     """Run a command; what the user can put right is told in one line."""
     try:
@@ -134,7 +145,7 @@ def main() -> None:
     except Exception as error:
         if "--debug" in sys.argv or not isinstance(error, known_errors()):
             raise
-        print(f"retour: {error}", file=sys.stderr)  # noqa: T201
+        print(f"retour: {in_words(error)}", file=sys.stderr)  # noqa: T201
         sys.exit(1)
 
 

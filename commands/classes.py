@@ -43,7 +43,7 @@ def class_use(
 
     Example: retour class use pallet
     """
-    class_ = shipped_class(source) if source in SHIPPED else _read(Path(source))
+    class_ = shipped_class(source) if source in SHIPPED else _read(_file(source))
     settings = load_settings()
     act, store = settings.act(), settings.store()
     with store.writing() as tx:
@@ -107,6 +107,13 @@ def _known(name: str) -> AssetClass:
     if name in SHIPPED:
         return shipped_class(name)
     raise UserError(f"no class {name} was put in, nor is one shipped{Names(SHIPPED).hint(name)}")
+
+
+def _file(source: str) -> Path:
+    if not Path(source).exists():
+        hint = Names(SHIPPED).hint(source) or f"; there are {', '.join(SHIPPED)}"
+        raise UserError(f"there is no file {source}, nor a shipped class of that name{hint}")
+    return Path(source)
 
 
 def _read(file: Path) -> AssetClass:

@@ -37,7 +37,8 @@ class Case(Value):
 
 
 def read_class(content: str | bytes) -> AssetClass:
-    """The class that a file describes. Raises BadWorld with every fault of it, by line.
+    """The class that a file describes, or that of a case. Raises BadWorld with every fault of it,
+    by line.
 
     >>> read_class("id: keg\\nhorizon: 0\\nroutes: [{id: scrap, kind: recycle}]")
     Traceback (most recent call last):
@@ -45,6 +46,8 @@ def read_class(content: str | bytes) -> AssetClass:
     tracker.worldfile.BadWorld: line 2: horizon: should be greater than or equal to 1, not '0'
     """
     tree, faults = parse(content)
+    if "class" in tree:
+        return read_case(content).class_
     class_ = _validated(AssetClass, tree, faults)
     _refuse(tree, faults, contradictions(class_))
     return class_

@@ -133,7 +133,7 @@ def wording(error: ErrorDetails, keys: Names) -> str:
     if kind == "missing":
         return POSITION if isinstance(name, int) else f"`{name}` is missing"
     if kind == "extra_forbidden":
-        return f"unknown key{keys.hint(str(name))}"
+        return "no key of this place" if str(name) in keys else f"unknown key{keys.hint(str(name))}"
     if kind == "string_pattern_mismatch":
         return f"{given!r:.60} is no id: {PLACE_ID_RULE}"
     if kind in _WANTED:

@@ -195,6 +195,27 @@ def database(monkeypatch, tmp_path):
     monkeypatch.setenv("RETOUR_DATABASE", f"sqlite:///{tmp_path}/retour.db")
 
 
+def test_the_class_of_a_case_s_file_is_put_in(give, database, tmp_path):
+    case = tmp_path / "drill.yaml"
+    case.write_text(
+        "class: {id: drill, routes: [{id: scrap, kind: recycle}]}\nasset: {cycles: 3}\n"
+    )
+    assert give("class", "check", case)[:2] == (0, f"{case} is fine: drill, 1 routes\n")
+    assert give("class", "use", case)[:2] == (0, "drill is known\n")
+    case.write_text("id: drill\nroutes: [{id: scrap, kind: recycle}]\nasset: {cycles: 3}\n")
+    assert f"{case}:3: asset: no key of this place\n" in give("class", "check", case)[2]
+
+
+def test_a_class_that_is_neither_a_file_nor_shipped(give, database):
+    for name, hint in (
+        ("palet", " (did you mean 'pallet'?)"),
+        ("sofa", "; there are infusion_pump,"),
+    ):
+        status, _, complaints = give("class", "use", name)
+        assert status == 1
+        assert f"no file {name}, nor a shipped class of that name{hint}" in complaints
+
+
 def test_nobody_is_told_that_nothing_is_near_its_end_where_nobody_has_looked(give, database):
     assert give("class", "use", "pallet")[0] == 0
     status, shown, _ = give("end-of-life", "--because", "worn_out")
