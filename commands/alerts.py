@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.asking import EVERY, opened
+from commands.asking import EVERY, known_customer, known_site, opened
 from commands.show import AsJson, iso, legible, show_rows
 from tracker.alerts import Alert
 from tracker.lease_ports import AlertFilter
@@ -32,6 +32,10 @@ def overdue(
     """
     store, now = opened()
     with store.reading() as reader:
+        if customer is not None:
+            known_customer(reader, customer)
+        if site is not None:
+            known_site(reader, site)
         found = overdue_lines(reader, now, limit + 1, sort, None, customer, class_, site)
     rows = [_overdue_row(one) for one in found[:limit]]
     show_rows(rows, _overdue_words, as_json, "nothing is overdue")

@@ -76,14 +76,19 @@ def read_table(content: str) -> Table:
 
 def _cells(content: str) -> Iterator[tuple[int, dict[str, str]]]:
     """Each row's cells that are not empty, and its line in the file."""
-    lines = csv.reader(StringIO(content.removeprefix("\ufeff")), strict=True)
+    content = content.removeprefix("\ufeff")
+    head = content.partition("\n")[0]
+    apart = (
+        ";" if ";" in head and "," not in head else ","
+    )  # as spreadsheets have it in some countries
+    lines = csv.reader(StringIO(content), strict=True, delimiter=apart)
     try:
         header = [name.strip() for name in next(lines, [])]
         missing = [name for name in NEEDED if name not in header]
         unknown = [name for name in header if name not in COLUMNS or header.count(name) > 1]
         if missing or unknown:
             what = f"column `{missing[0]}` is missing" if missing else f"column {unknown[0]!r:.60}"
-            raise BadTable([BadRow(1, f"{what}; there are: {','.join(COLUMNS)}")])
+            raise BadTable([BadRow(1, f"{what}; there may be: {','.join(COLUMNS)}")])
         for cells in lines:
             if len(cells) > len(header):
                 raise BadTable([BadRow(lines.line_num, "it has more cells than there are columns")])

@@ -45,6 +45,11 @@ def test_columns_may_come_in_any_order_and_be_left_out():
     assert read_table(text).leases[0].lines[0].asset == "A1"
 
 
+def test_cells_may_be_kept_apart_by_semicolons():
+    text = HEADER + "L1,,A1,,acme,yard,2026-01-05,2026-02-02,,\n"
+    assert read_table(text.replace(",", ";")) == read_table(text)
+
+
 def test_every_fault_is_told_with_its_row():
     text = (
         HEADER + "L1,1,A1,,acme,yard,2026-01-05,2026-01-04,,\n"
@@ -73,9 +78,9 @@ def test_every_fault_is_told_with_its_row():
     ("text", "row", "told"),
     [
         ("", 1, "column `lease` is missing"),
-        ("lease,customer,site,from", 1, "column `due` is missing; there are: lease,line,asset"),
-        (HEADER.strip() + ",color\n", 1, "column 'color'; there are"),
-        (HEADER.strip() + ",due\n", 1, "column 'due'; there are"),
+        ("lease,customer,site,from", 1, "column `due` is missing; there may be: lease,line,asset"),
+        (HEADER.strip() + ",color\n", 1, "column 'color'; there may be"),
+        (HEADER.strip() + ",due\n", 1, "column 'due'; there may be"),
         (HEADER + "a,b,c,d,e,f,g,h,i,j,k\n", 2, "more cells than there are columns"),
         (HEADER + 'a,"b\n', 2, "no CSV: unexpected end of data"),
     ],
