@@ -13,7 +13,7 @@ import typer
 from commands.reliability_picture import picture
 from commands.show import AsJson, UserError, count, show
 from tracker.goodness import Fit, goodness
-from tracker.reliability import Life, Model, fit
+from tracker.reliability import ENOUGH, Life, Model, fit
 
 group = typer.Typer(no_args_is_help=True, help="When assets fail, from a table of their lives.")
 NEEDED = ("asset", "class", "cycles", "failed")
@@ -58,6 +58,10 @@ def reliability_fit(
         return
     named = [_words(id, one, rates, lives, fits[id].largest_gap) for id, one in models.items()]
     show(named, as_json)
+    for class_, one in models.items():
+        if one.failures < ENOUGH:
+            seen = count(one.failures, "failure")
+            typer.echo(f"{class_}: {seen} only: below {ENOUGH} little can be told of a class alone")
     worst = sorted(rows, key=lambda row: -row[1])[:FAULTS_SHOWN]
     show([_row(life, p, horizon) for life, p in worst], as_json, none="none of them lives")
 
