@@ -21,6 +21,7 @@ from tracker.notices import LEFT, TRIAL, leave, trial
 from tracker.places import Value
 from tracker.recipients import TO_MQTT, Described, RecipientId, Secret, Url, masked
 from tracker.recipients import Recipient as Stored
+from tracker.registry import Unregistered
 
 router = APIRouter(prefix="/v1/recipients", tags=["alerts"])
 
@@ -109,7 +110,8 @@ def get_recipient(caller: TheCaller, response: Response, recipient: RecipientInP
 
 @router.put(
     "/{recipient}",
-    responses=created(RecipientPut) | documented(ChannelRefused, NoChannel, NoChannels),
+    responses=created(RecipientPut)
+    | documented(ChannelRefused, NoChannel, NoChannels, Unregistered),
 )
 def put_recipient(
     caller: TheCaller,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from tracker.audit import Act, audited
 from tracker.notices import Delivery, State, retried
 from tracker.ports import Reader, Writer
-from tracker.recipients import Described, Recipient, is_webhook, masked, new_secret
-from tracker.registry import Outdated
+from tracker.recipients import Described, Filters, Recipient, is_webhook, masked, new_secret
+from tracker.registry import Outdated, Unregistered
+from tracker.rule_kinds import Severity
+from tracker.worldfile import Names
 
 
 class UnknownRecipient(Exception):
@@ -77,7 +79,8 @@ def enlist(
     expected: int | None = None,
 ) -> Enlisted:
     """Add or change a recipient; the same again changes nothing. Without a `secret` the one that
-    is stored stays, or a webhook gets a new one. Raises Outdated."""
+    is stored stays, or a webhook gets a new one. Raises Outdated, and Unregistered where a filter
+    names what there is not: it would let nothing pass."""
     before = tx.recipients().get(id)
     version = before.version if before else 0
     if expected is not None and expected != version:
@@ -93,11 +96,25 @@ def enlist(
     )
     if before is not None and made.model_copy(update={"version": version}) == before:
         return Enlisted(before, before, False)
+    _check(tx, id, made.filters)
     tx.put_recipient(made)
     action = "create" if before is None else "change"
     was = None if before is None else granted(before)
     audited(tx, act, action, "recipient", id, was, granted(made))
     return Enlisted(made, before, is_secret_new)
+
+
+def _check(reader: Reader, id: str, filters: Filters) -> None:
+    known = {
+        "rule": (filters.rules, Names(rule.id for rule in reader.rules().rules)),
+        "severity": (filters.severities, Names(get_args(Severity))),
+        "site": (filters.sites, Names(reader.layout().sites())),
+        "partner": (filters.partners, Names(reader.partners())),
+    }
+    for what, (named, names) in known.items():
+        for name in named:
+            if name not in names:
+                raise Unregistered(f"recipient {id}: there is no {what} {name}{names.hint(name)}")
 
 
 def dismiss(tx: Writer, id: str, act: Act) -> None:

@@ -6,8 +6,10 @@ import pytest
 import retour
 from tests.receivers import SECRET, Receiver
 from tracker.alerts import Alert, Event, State
+from tracker.arrange import arrange
 from tracker.notices import Attempt, queue
 from tracker.notices import State as Way
+from tracker.places import Site
 from tracker.stores.sqlite import SqliteStore
 
 NOON = 1_767_614_400_000
@@ -20,6 +22,8 @@ def store(tmp_path, monkeypatch):
     monkeypatch.setenv("RETOUR_DATABASE", f"sqlite:///{tmp_path}/retour.db")
     monkeypatch.setenv("RETOUR_WEBHOOKS_ALLOW", "127.0.0.1")
     made = SqliteStore(tmp_path / "retour.db")
+    with made.writing() as tx:
+        arrange(tx, Site(id="depot"))
     yield made
     made.close()
 
@@ -59,8 +63,8 @@ def test_somebody_is_added_listed_and_removed(run, store):
     assert run("recipients", "remove", "ops")[0] == 0
     assert run("recipients", "list")[1] == "nobody is told of alerts\n"
     with store.reading() as tx:
-        actions = [change.action for _, change in tx.changes(None, 9)]
-    assert actions == ["delete", "change", "create"]
+        told = [change for _, change in tx.changes(None, 9) if change.kind == "recipient"]
+    assert [change.action for change in told] == ["delete", "change", "create"]
 
 
 @pytest.mark.parametrize(
@@ -72,6 +76,10 @@ def test_somebody_is_added_listed_and_removed(run, store):
         (["ops", "mqtt:", "--quiet", "22:00"], "quiet until: "),
         (["ops", "mqtt:", "--timezone", "Mars", "--digest", "daily"], "digest timezone: 'Mars' is"),
         (["ops", "mqtt:", "--event", "x"], "filters events 0: "),
+        (["ops", "mqtt:", "--rule", "overdu"], "recipient ops: there is no rule overdu (did you"),
+        (["ops", "mqtt:", "--severity", "grave"], "recipient ops: there is no severity grave"),
+        (["ops", "mqtt:", "--site", "deport"], "recipient ops: there is no site deport (did you"),
+        (["ops", "mqtt:", "--partner", "acme"], "recipient ops: there is no partner acme"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_line(run, store, words, why):
