@@ -85,7 +85,7 @@ def _in_words(told: Mapping[str, Any]) -> dict[str, Any]:
         "moved": f"{told['kilometres']:,} km",
         "age": None if told["age_days"] is None else f"{told['age_days']:,} days",
         "grade": told["grade"],
-        "failed": told["failed"],
+        "failed": "yes" if told["failed"] else "no",
         f"fails within {HORIZON:g} trips": None if chance is None else f"{chance:.1%}",
         "trips left": None
         if told["trips_left"] is None
