@@ -161,7 +161,7 @@ def put_inspection(
         try:
             made, is_new = inspect(tx, inspection, body.asset, at, found, act, caller.policy)
         except BadFinding as why:
-            raise BodyRefused([(why.path, str(why))]) from None
+            raise BodyRefused([*why.faults]) from None
         except BadFacts as bad:
             raise outcome_refused(bad) from None
     if is_new:

@@ -9,7 +9,7 @@ import typer
 
 from commands.asking import about, opened
 from commands.disposition import objection, sentences
-from commands.show import AsJson, UserError, out, say, show, show_rows
+from commands.show import AsJson, say, show, show_rows
 from tracker.class_book import UnknownClass
 from tracker.disposition import Valued, choose
 from tracker.end_of_life import p_fail, remaining, triggers, words

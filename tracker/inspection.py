@@ -25,11 +25,11 @@ Photos = Annotated[list[Name], Field(max_length=PHOTOS_AT_MOST)]
 
 
 class BadFinding(Exception):
-    """Something in an inspection that its class does not know: `path` says where."""
+    """What cannot be in an inspection: `faults`, each with the path to it."""
 
-    def __init__(self, path: Path, text: str) -> None:
-        super().__init__(text)
-        self.path = path
+    def __init__(self, *faults: tuple[Path, str]) -> None:
+        super().__init__("; ".join(text for _, text in faults))
+        self.faults = faults
 
 
 class Checked(Value):
@@ -97,7 +97,7 @@ class Judged(NamedTuple):
 
 
 def judge(class_: AssetClass, found: Inspection) -> Judged:
-    """What follows from an inspection. Raises BadFinding.
+    """What follows from an inspection. Raises BadFinding with every fault.
 
     >>> from tracker.asset_class import Route
     >>> from tracker.upkeep import Defect
@@ -106,19 +106,19 @@ def judge(class_: AssetClass, found: Inspection) -> Judged:
     >>> judge(tool, Inspection(defects=[Fault(code="cracked")]))
     Judged(grade='C', failed=True, because=('cracked',))
     """
-    for path, text in _faults(class_, found):
-        raise BadFinding(path, text)
+    if faults := [*_faults(class_, found)]:
+        raise BadFinding(*faults)
     bad = [*_bad(class_, found)]
     best = max((class_.grades.index(grade) for _, grade, _ in bad if grade), default=0)
     given = best if found.grade is None else class_.grades.index(found.grade)
     if given < best:
         why = ", ".join(name for name, grade, _ in bad if grade)
         text = f"{found.grade} is better than {class_.grades[best]}, which {why} leaves at best"
-        raise BadFinding(("grade",), text)
+        raise BadFinding((("grade",), text))
     fails = any(fails for *_, fails in bad)
     if fails and found.failed is False:
         why = ", ".join(name for name, _, fails in bad if fails)
-        raise BadFinding(("failed",), f"it does not work: {why}")
+        raise BadFinding((("failed",), f"it does not work: {why}"))
     because = tuple(name for name, *_ in bad)
     return Judged(class_.grades[given], bool(found.failed) or fails, because)
 

@@ -266,7 +266,21 @@ class TestInspection:
         fields = {"checked": [self.GOOD], "reason": "worn"} | found
         with pytest.raises(BadFinding, match=why) as refused:
             judge(self.TOOL, Inspection(**fields))
-        assert refused.value.path == path
+        assert path in [where for where, _ in refused.value.faults]
+
+    def test_every_fault_is_told_at_once(self):
+        wrong = Inspection(
+            checked=[Checked(item="whole", value=3), Checked(item="hole", value=True)],
+            defects=[Fault(code="burnt")],
+            grade="E",
+            reason="blue",
+        )
+        with pytest.raises(BadFinding) as refused:
+            judge(self.TOOL, wrong)
+        assert [where for where, _ in refused.value.faults] == [
+            *(("checked", 0, "value"), ("checked", 1, "item")),
+            *(("defects", 0, "code"), ("grade",), ("reason",)),
+        ]
 
 
 def test_days_that_are_none_are_told():
