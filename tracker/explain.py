@@ -161,10 +161,13 @@ def _sentence(why: Explained, told: Told, layout: Layout) -> str:
 
 
 def _lead(why: Explained) -> Reason | None:
-    """What a sentence tells of: what speaks most for the stage; rather than how long stages
-    last, which nobody has seen, something that happened, if it says anything much."""
+    """What a sentence tells of: what speaks most for the stage. Rather than how long stages last,
+    which nobody has seen, something that happened, if it says anything much; and rather than
+    silence what a person stated, who looks for that."""
     speaking = sorted(why.reasons, key=lambda one: -one.weight)
     happened = [one for one in speaking if one.kind != DWELL and one.weight >= MUCH]
+    if happened and happened[0].kind == SILENCE:
+        happened = [one for one in happened if one.kind == "fact"] + happened
     return next((one for one in (*happened, *speaking) if one.weight > 0), None)
 
 

@@ -86,6 +86,8 @@ def test_what_happened_is_told_rather_than_how_long_stages_last(layout):
         ([quiet, reason("read", "yard", 1, 0.7)], "by what was not heard since"),
         ([reason("read", "yard", 1, 0.7)], "read once at yard"),
         ([reason("read", "yard", 1, 0.6)], "by how long stages usually last"),
+        ([quiet, reason("fact", "lease_started", 1, 0.7)], "its lease began"),
+        ([quiet, reason("fact", "lease_started", 1, 0.6)], "by what was not heard since"),
     ):
         why = Explained("lost", "in_use", 3.0, -9.0, [usual, *others])
         assert sentence(layout, why).split(": ")[1].split(";")[0] == words
