@@ -86,7 +86,7 @@ def fill(world: Any) -> None:
         save_asset(tx, Asset("drill-7", "power_tool", attributes={"made": "2024-01-01"}))
         for name in ("pallet", "power_tool"):
             put_class(tx, shipped_class(name), Act("me", NOON, NOON))
-        begun = Order("wo-118", "drill-7", "repair", NOON, "me", Done())
+        begun = Order("wo-118", "drill-7", "repair", NOON, "me", Done(), route="repair")
         open_order(tx, begun, Act("me", NOON, NOON), StampPolicy())
     with world.store.writing() as tx:
         times = (NOON, NOON, NOON, NOON)
