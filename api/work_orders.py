@@ -191,10 +191,10 @@ def put_work_done(
 def close_work_order(
     caller: TheCaller, response: Response, order: OrderInPath, body: Closing, expected: Expected
 ) -> WorkOrder:
-    """End work. Parts that were taken out become assets of their own; nothing is deleted."""
+    """End work. Parts that were taken out become assets of their own; nothing is deleted. The same
+    again changes nothing."""
     with caller.writing() as (tx, act):
-        at = act.now if body.at is None else body.at
-        told = (body.result, at, body.outcome, act, caller.policy, expected)
+        told = (body.result, body.at, body.outcome, act, caller.policy, expected)
         made = _tried(lambda: close_order(tx, order, *told))
     show_version(response, made.version)
     return _shown(made)

@@ -143,6 +143,8 @@ def save_asset(tx: Writer, asset: Asset, act: Act = PROGRAM, expected: int | Non
         tx.mark_stale({saved.id: ALWAYS})
     tell_unseen(tx, [saved.id], act.now)
     if known is not None:
+        if known.class_ != saved.class_:
+            tx.save_spent([], [saved.id])  # by what its class was
         tx.set_timers({saved.id: act.now})  # its days may have come, or its class be another
     before = None if known is None else asset_fields(known)
     action = "create" if known is None else "change"

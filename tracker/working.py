@@ -77,15 +77,21 @@ def close_order(
     tx: Writer,
     id: str,
     result: str,
-    at: int,
+    at: int | None,
     outcome: str | None,
     act: Act,
     policy: StampPolicy,
     expected: int | None = None,
 ) -> Order:
-    """End work at an event time. Parts that were taken out become assets of their own, those that
-    were put in are in it from then on. Raises UnknownOrder, Outdated, BadWork."""
+    """End work at an event time (None: now). Parts that were taken out become assets of their own,
+    those that were put in are in it from then on. Who ends it again in the same words has not heard
+    the answer. Raises UnknownOrder, Outdated, BadWork; Conflict where it has ended otherwise."""
+    known = tx.order(id)
+    if known is not None and known.closed is not None and known.result == result:
+        if at is None or at == known.closed:
+            return known
     before = _open(tx, id, expected)
+    at = act.now if at is None else at
     if at < before.opened:
         raise BadWork(("at",), "work ends after it began")
     believe(at, act, policy)

@@ -141,7 +141,8 @@ class TestReturn:
         assert closed is None  # of another version
         ended = drill.post(close, json={"result": "done"}, headers={"If-Match": tag})
         assert ended.json()["result"] == "done"
-        assert drill.post(close, json={"result": "done"}).status_code == 409
+        assert drill.post(close, json={"result": "done"}).json() == ended.json()
+        assert drill.post(close, json={"result": "cancelled"}).status_code == 409
         assert drill.get("/v1/assets/drill-1/disposition").json()["recommended"] == "restock"
         assert len(drill.get("/v1/assets/drill-1/genealogy").json()["work_orders"]) == 1
         assert drill.get("/v1/work-orders?open=true").json()["items"] == []

@@ -1,5 +1,7 @@
 """What people tell of assets' lives: inspections, decisions, work, parts; on both databases."""
 
+from dataclasses import replace
+
 import pytest
 
 from tracker.ageing import age, learn
@@ -190,6 +192,11 @@ class TestWork:
         life = db.ask(life_of, "A1", NOW)
         assert not life.condition().failed
         assert life.condition().worn == 1  # half of two
+        for at in (NOW, None):  # told again, for the answer was lost
+            assert db.do(close_order, "w1", "done", at, "ready", ME, POLICY, 2) == closed
+        for other in (("cancelled", NOW), ("done", NOW - HOUR)):
+            with pytest.raises(Conflict, match="is closed"):
+                db.do(close_order, "w1", *other, "ready", ME, POLICY)
         with pytest.raises(Conflict, match="is closed"):
             db.do(change_order, "w1", Done(), ME)
         told = db.ask(lambda tx: tx.presents(["A1"]))["A1"]
@@ -371,6 +378,9 @@ class TestAgeing:
         after = (first.spent, first.asset)
         assert db.ask(lambda tx: tx.spent(LifeFilter(), after, 9)) == rest
         assert db.ask(lambda tx: tx.spent(LifeFilter(least=0.5), None, 9)) == [first]
+        moved = db.ask(lambda tx: tx.asset(rest[0].asset))
+        db.do(save_asset, replace(moved, class_="nobody_knows"), ME)
+        assert db.ask(lambda tx: tx.spent(LifeFilter(), None, 9)) == [first, *rest[1:]]
         db.do(lambda tx: tx.forget_spent(["other"]))
         assert db.ask(lambda tx: tx.spent(LifeFilter(), None, 9)) == []
 

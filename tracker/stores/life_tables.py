@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import compress
 from typing import Any, TypeVar
 
 import orjson
@@ -105,20 +106,23 @@ class LifeReads(sql.Speaks):
         streamed = {"yield_per": at_once}
         found = self._db.exec_driver_sql(self._sql.uses, execution_options=streamed)
         for some in found.partitions(at_once):
-            by_class = defaultdict[str, list[Row[Any]]](list)
-            for row in some:
-                by_class[row[0]].append(row)
-            for class_, theirs in by_class.items():
-                _, *columns = zip(*theirs, strict=True)
-                yield class_, Uses(*columns)
+            classes, *columns = zip(*some, strict=True)
+            for class_ in {*classes}:
+                mine = [one == class_ for one in classes]
+                theirs = columns if all(mine) else [[*compress(one, mine)] for one in columns]
+                yield class_, Uses(*theirs)
 
     def _of(self, table: Table, order: str, assets: Iterable[str]) -> Iterator[Row[Any]]:
         for some in sql.chunks([*assets]):
             query = select(table).where(table.c.asset.in_(some))
-            yield from self._db.execute(query.order_by(table.c.asset, table.c[order]))
+            yield from self._db.execute(
+                query.order_by(table.c.asset, table.c[order], *table.primary_key)
+            )
 
     def _all(self, table: Table, order: str) -> Iterator[Row[Any]]:
-        yield from self._db.execute(select(table).order_by(table.c.asset, table.c[order]))
+        yield from self._db.execute(
+            select(table).order_by(table.c.asset, table.c[order], *table.primary_key)
+        )
 
     def _rows(self, query: Any) -> list[Row[Any]]:
         return [*self._db.execute(query)]
