@@ -87,9 +87,9 @@ def close_order(
     those that were put in are in it from then on. Who ends it again in the same words has not heard
     the answer. Raises UnknownOrder, Outdated, BadWork; Conflict where it has ended otherwise."""
     known = tx.order(id)
-    if known is not None and known.closed is not None and known.result == result:
-        if at is None or at == known.closed:
-            return known
+    same = (result, known.closed if known is not None and at is None else at)
+    if known is not None and known.closed is not None and (known.result, known.closed) == same:
+        return known
     before = _open(tx, id, expected)
     at = act.now if at is None else at
     if at < before.opened:
