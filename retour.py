@@ -58,6 +58,8 @@ INDEX = {
     "refold": Entry(SET_UP, "processes:refold_command", "Fold again what a change has touched."),
     "calibrate": Entry(SET_UP, "calibrate:calibrate_command", "Estimate devices' figures anew."),
     "asset": Entry(SET_UP, "assets:group", "Assets, and what tells about them."),
+    "inspect": Entry(SET_UP, "care:inspect_command", "Tell what was found of an asset."),
+    "decide": Entry(SET_UP, "care:decide_command", "Decide what becomes of an asset."),
     "fact": Entry(SET_UP, "stages:fact", "State what somebody knows of an asset."),
     "device": Entry(SET_UP, "devices:group", "Devices: trackers and readers."),
     "recipients": Entry(SET_UP, "recipients:group", "Who is told of alerts, and how."),
