@@ -23,6 +23,7 @@ NEXT_TRIPS = 1.0  # within which it must not fail
 FAILS_AGAIN_TRIPS = 3.0  # after a repair
 PAPERS_AHEAD_DAYS = 30.0
 LOST_FOR_GOOD_DAYS = 90.0
+SHORTEST_H = 1.0  # between two looks at hours in use
 
 LIMIT, LIMIT_AHEAD, WORN, LIKELY = "limit_reached", "limit_ahead", "worn_out", "likely_to_fail"
 DEAR, AGAIN, SERVICE, PAPER = "repair_too_dear", "fails_again", "service_due", "paper_runs_out"
@@ -115,9 +116,23 @@ def triggers(life: Life, before: Collection[str] = ()) -> list[Trigger]:
 
 
 def next_time(life: Life) -> int | None:
-    """When time alone will make something hold (epoch ms)."""
-    found = (one.since for check in CHECKS for one in check(life, ()))
+    """When time alone will make something hold (epoch ms), or may: who is in use need not be heard
+    of until the hours are over."""
+    found = [one.since for check in CHECKS for one in check(life, ())]
+    hours = [max(left, SHORTEST_H) for left in _hours_left(life) if left > 0]
+    found += [life.now + round(one * HOUR_MS) for one in hours]
     return min((at for at in found if at is not None and at > life.now), default=None)
+
+
+def _hours_left(life: Life) -> Iterator[float]:
+    """In use all the time from now on, for how long until a service is due, or it is worn out."""
+    for plan in life.class_.service:
+        if plan.every_hours is not None:
+            yield plan.every_hours - _hours_since(life, _last(life, plan))
+    budget = life.class_.budget
+    if budget.hours is not None:
+        spent = sum(shares(life.worn, budget, life.renewals).values())
+        yield (WORN_AT - spent) * budget.hours
 
 
 def _limits(life: Life, _: Collection[str]) -> Iterator[Trigger]:
@@ -214,8 +229,7 @@ def _services(life: Life, _: Collection[str]) -> Iterator[Trigger]:
 
 def _service(life: Life, plan: Plan) -> Iterator[Trigger]:
     """A service that is due, or will be before its lease is over."""
-    done = [one for one in life.orders if one.plan == plan.id and one.is_done]
-    last = max(done, key=_ended, default=None)
+    last = _last(life, plan)
     began = last.closed if last is not None else life.dates.made
     if plan.every_days is not None and began is not None:
         due = began + round(plan.every_days * DAY)
@@ -223,22 +237,33 @@ def _service(life: Life, plan: Plan) -> Iterator[Trigger]:
         yield Trigger(SERVICE, plan.id, figures, due - round(plan.ahead_days * DAY))
         if life.due is not None and life.now < due <= life.due:
             yield Trigger(SERVICE, plan.id, figures | {"lease_due": life.due})
-    trips = life.worn.trips - (last.trips or 0.0 if last is not None else 0.0)
+    trips = _trips_since(life, last)
     ahead = 1.0 if life.due is not None else 0.0
     if plan.every_cycles is not None and trips + ahead >= plan.every_cycles:
         yield Trigger(SERVICE, plan.id, {"every_cycles": plan.every_cycles, "trips": trips})
     if plan.every_hours is not None:
-        hours = _hours_since(life, last, trips)
+        hours = _hours_since(life, last)
         if life.due is not None:
             hours += max(life.due - life.now, 0) / HOUR_MS
         if hours >= plan.every_hours:
             yield Trigger(SERVICE, plan.id, {"every_hours": plan.every_hours, "hours": hours})
 
 
-def _hours_since(life: Life, last: Order | None, trips: float) -> float:
+def _last(life: Life, plan: Plan) -> Order | None:
+    """When such a service was done last."""
+    done = [one for one in life.orders if one.plan == plan.id and one.is_done]
+    return max(done, key=_ended, default=None)
+
+
+def _trips_since(life: Life, last: Order | None) -> float:
+    return life.worn.trips - (last.trips or 0.0 if last is not None else 0.0)
+
+
+def _hours_since(life: Life, last: Order | None) -> float:
     """Hours in use since a service; where it did not tell them, at the pace of the trips since."""
     if last is not None and last.hours is not None:
         return max(life.worn.hours - last.hours, 0.0)
+    trips = _trips_since(life, last)
     return life.worn.hours * (trips / life.worn.trips if life.worn.trips else 1.0)
 
 

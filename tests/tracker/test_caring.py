@@ -325,6 +325,18 @@ class TestAlerts:
         ]
         assert ("end_of_life", "opened") not in alerts(db, NOW + HOUR)  # one alert, not two
 
+    def test_a_service_by_hours_is_told_of_an_asset_in_use_of_which_nothing_is_heard(
+        self, db, make
+    ):
+        class_ = CLASS.model_copy(update={"service": [Plan(id="oil", every_hours=12)]})
+        db.do(put_class, class_, ME)
+        db.record(make.message(make.fact(NOW - HOUR, "lease_started", "A1")))
+        assert ("service_due", "opened") not in alerts(db)
+        (at,) = db.ask(lambda tx: tx.timers_of(["A1"])).values()
+        assert NOW + 10 * HOUR <= at <= NOW + 12 * HOUR
+        raised = alerts(db, NOW + 13 * HOUR)[("service_due", "opened")]
+        assert raised.why["figures"][0]["hours"] >= 12
+
     def test_a_limit_that_moves_ends_it(self, db, make):
         trips(db, make, 3)
         assert ("end_of_life", "opened") in alerts(db)

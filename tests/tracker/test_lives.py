@@ -12,6 +12,7 @@ from tracker.disposition import model_of
 from tracker.end_of_life import SENTENCES, Trigger, next_time, p_fail, remaining, triggers, words
 from tracker.inspection import BadFinding, Checked, Fault, Inspection, Judged, judge
 from tracker.learning import Story, lives
+from tracker.leases import HOUR_MS
 from tracker.life import Dates, Life, Paper, dates_of, renewals
 from tracker.life_ports import Inspected, Uses
 from tracker.model import Asset
@@ -151,6 +152,13 @@ class TestService:
         served = (done(0, "service", plan="check")._replace(hours=500.0),)
         assert names(life(by_hours, worn=Worn(hours=599), orders=served)) == []
         assert names(life(by_hours, worn=Worn(hours=600), orders=served)) == ["service_due:check"]
+
+    def test_who_is_in_use_is_looked_at_when_the_hours_may_be_over(self):
+        """Whether or not anything is heard of it until then."""
+        by_hours = class_of(service=[Plan(id="check", every_hours=100)], budget=Budget(hours=400))
+        for hours, left in ((0, 100), (70, 30), (99.9, 1), (100, 300), (399.9, 1), (400, None)):
+            at = None if left is None else NOW + left * HOUR_MS
+            assert next_time(life(by_hours, worn=Worn(hours=hours))) == at
 
     def test_the_one_that_ended_last_counts_though_it_began_first(self):
         """`orders` come as they were opened."""
