@@ -8,12 +8,12 @@ from typing import Any
 from tracker.audit import Act, audited
 from tracker.caring import believe, tell, tell_if_known
 from tracker.living import used_of
-from tracker.model import Asset, Fact
+from tracker.model import Fact
+from tracker.parts import check_registered, move_parts
 from tracker.ports import Reader, Writer
-from tracker.registry import Conflict, Outdated, Unregistered, register_asset
+from tracker.registry import Conflict, Outdated, Unregistered
 from tracker.stamps import StampPolicy
-from tracker.times import iso
-from tracker.work import BadWork, Done, Kin, Order, check_done
+from tracker.work import BadWork, Done, Order, check_done
 from tracker.worldfile import Names
 
 
@@ -38,6 +38,7 @@ def open_order(tx: Writer, order: Order, act: Act, policy: StampPolicy) -> tuple
     believe(order.opened, act, policy)
     _check_named(tx, order)
     check_done(order.asset, order.done)
+    check_registered(tx, order.done)
     tx.put_order(order)
     fact = Fact(order.asset, "work_started", order.kind, f"order:{order.id}:started")
     tell_if_known(tx, fact, order.opened, act, policy)
@@ -67,6 +68,7 @@ def change_order(tx: Writer, id: str, done: Done, act: Act, expected: int | None
     if before.done == done:
         return before
     check_done(before.asset, done)
+    check_registered(tx, done)
     after = before._replace(done=done, version=before.version + 1)
     tx.put_order(after)
     audited(tx, act, "change", "work order", id, order_fields(before), order_fields(after))
@@ -105,7 +107,7 @@ def close_order(
     )
     tx.put_order(after)
     if result != "cancelled":
-        _move_parts(tx, after, at, act)
+        move_parts(tx, after, at, act)
         ended = Fact(after.asset, "work_done", after.kind, f"order:{id}:done")
         tell_if_known(tx, ended, at, act, policy)
         if outcome is not None:  # after the work: facts of one moment come in any order
@@ -126,36 +128,6 @@ def _open(tx: Writer, id: str, expected: int | None) -> Order:
     if order.closed is not None:
         raise Conflict(f"the work order {id} is closed: open another one")
     return order
-
-
-def _move_parts(tx: Writer, order: Order, at: int, act: Act) -> None:
-    for part in order.done.taken:
-        if part.asset is None:
-            continue
-        if tx.asset(part.asset) is None:
-            asset = Asset(part.asset, part.class_ or part.name, name=part.name)
-            register_asset(tx, asset, act)
-        stays = [k for k in tx.kin_of([part.asset]) if k.part == part.asset]
-        if stays and stays[-1].asset != order.asset and stays[-1].until is None:
-            text = f"{part.asset} is in {stays[-1].asset}: it cannot be taken out of {order.asset}"
-            raise Conflict(text)
-        if stays and at < (stays[-1].since or 0):
-            raise BadWork(("at",), f"{part.asset} was put in at {iso(stays[-1].since or 0)}")
-        if stays and stays[-1].until is None:
-            tx.put_kin(len(stays) - 1, stays[-1]._replace(until=at))
-        elif not stays:  # it was in there from the beginning, as far as anybody knows
-            tx.put_kin(0, Kin(part.asset, order.asset, None, at, order.id))
-    for put in order.done.put:
-        if put.asset is None:
-            continue
-        if tx.asset(put.asset) is None:
-            raise Unregistered(f"no asset {put.asset} is registered that could be put in")
-        stays = [k for k in tx.kin_of([put.asset]) if k.part == put.asset]
-        if stays and stays[-1].until is None:
-            raise Conflict(f"{put.asset} is in {stays[-1].asset}: take it out first")
-        if stays and at < (stays[-1].until or 0):
-            raise BadWork(("at",), f"{put.asset} was taken out at {iso(stays[-1].until or 0)} only")
-        tx.put_kin(len(stays), Kin(put.asset, order.asset, at, None, order.id))
 
 
 def order_fields(order: Order) -> Mapping[str, Any]:

@@ -292,12 +292,36 @@ class TestWork:
             db.do(close_order, "w4", "done", NOW + 5, None, ME, POLICY)
 
     def test_a_part_that_nobody_registered_cannot_be_put_in(self, db):
-        put = Done(put=[Put(name="motor", asset="ghost")])
-        with db.store.writing() as tx:
-            open_order(tx, order(done=put), ME, POLICY)
-        with pytest.raises(Unregistered, match="ghost"):
-            db.do(close_order, "w1", "done", NOW, None, ME, POLICY)
-        assert db.ask(lambda tx: tx.order("w1")).closed is None
+        put = Done(put=[Put(name="seal"), Put(name="motor", asset="ghost")])
+        with pytest.raises(BadWork, match="ghost") as refused:
+            db.do(open_order, order(done=put), ME, POLICY)
+        assert refused.value.path == ("put", 1, "asset")
+        db.do(open_order, order(), ME, POLICY)
+        with pytest.raises(BadWork, match="ghost"):
+            db.do(change_order, "w1", put, ME)
+        assert db.ask(lambda tx: tx.order("w1")).done == Done()
+
+    def test_a_part_that_was_put_back_without_a_word_is_taken_out_again(self, db):
+        take = Done(taken=[Taken(name="motor", asset="M1")])
+        for n in (1, 2):
+            db.do(open_order, order(f"w{n}", done=take), ME, POLICY)
+            db.do(close_order, f"w{n}", "done", NOW + n, None, ME, POLICY)
+        kin = db.ask(lambda tx: tx.kin_of(["M1"]))
+        assert [(one.since, one.until, one.order) for one in kin] == [
+            (None, NOW + 1, "w1"),
+            (NOW + 1, NOW + 2, "w2"),
+        ]
+
+    def test_nothing_is_put_into_what_is_in_it(self, db):
+        for asset in ("A2", "A3"):
+            db.do(register_asset, Asset(asset, "asset"))
+        for n, (inner, outer) in enumerate((("A2", "A1"), ("A3", "A2"), ("A1", "A3"))):
+            put = Done(put=[Put(name="part", asset=inner)])
+            db.do(open_order, order(f"w{n}", asset=outer, done=put), ME, POLICY)
+            if n < 2:
+                db.do(close_order, f"w{n}", "done", NOW + n, None, ME, POLICY)
+        with pytest.raises(Conflict, match="A3 is in A1"):
+            db.do(close_order, "w2", "done", NOW + 9, None, ME, POLICY)
 
 
 def found(db):
