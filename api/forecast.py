@@ -10,8 +10,10 @@ from pydantic import BaseModel, Field, TypeAdapter
 from api.answers import BeliefPage
 from api.auth import TheCaller
 from api.cursors import Cursor, Limit, Listing, cut
+from api.problems import documented
 from api.times import MS_AT_MOST, Time
 from tracker.late_lines import Expected
+from tracker.queries import UnknownLease, known_partner
 
 router = APIRouter(prefix="/v1", tags=["leases"])
 
@@ -68,7 +70,7 @@ class ForecastPage(BeliefPage[LineForecast]):
     )
 
 
-@router.get("/forecast")
+@router.get("/forecast", responses=documented(UnknownLease))
 def list_forecast(
     caller: TheCaller,
     customer: Annotated[
@@ -82,6 +84,8 @@ def list_forecast(
     position = _forecast.position(cursor, customer)
     now, after = (None, None) if position is None else (position[0], position[1:])
     with caller.reading_for() as reader:
+        if customer is not None:
+            known_partner(reader, customer)
         found = caller.foresight(reader, now, customer)
     items, last = cut(found.page(after, limit + 1, customer), limit)
     return ForecastPage(

@@ -10,9 +10,12 @@ from pydantic import BaseModel, Field, TypeAdapter
 from api.alerts import StateName
 from api.auth import TheCaller
 from api.cursors import Cursor, Limit, Listing, Page, cut
+from api.problems import documented
 from api.table import Table, table_of
 from api.times import Time
 from tracker.overdue_lines import Overdue, Sort, overdue_lines
+from tracker.ports import Reader
+from tracker.queries import UnknownLease, UnknownPlace, known_partner, known_place
 
 router = APIRouter(prefix="/v1", tags=["alerts"])
 
@@ -76,7 +79,15 @@ class OverduePage(Page[OverdueLine]):
     """Overdue lines, as they were sorted."""
 
 
-@router.get("/overdue")
+def _check_named(reader: Reader, customer: str | None, site: str | None) -> None:
+    """Of what there is not nothing is overdue, which is no answer to a slip of the pen."""
+    if customer is not None:
+        known_partner(reader, customer)
+    if site is not None:
+        known_place(reader, "site", site)
+
+
+@router.get("/overdue", responses=documented(UnknownLease, UnknownPlace))
 def list_overdue(
     caller: TheCaller,
     sort: _Sort = Sort.DAYS,
@@ -91,6 +102,7 @@ def list_overdue(
     filters = (str(sort), customer, class_, site)
     after, now = _overdue.position(cursor, *filters), caller.now()
     with caller.reading_for() as reader:
+        _check_named(reader, customer, site)
         found = overdue_lines(reader, now, limit + 1, sort, after, customer, class_, site)
     lines, last = cut(found, limit)
     return OverduePage(
@@ -99,7 +111,7 @@ def list_overdue(
     )
 
 
-@router.get("/overdue.csv", response_class=Table)
+@router.get("/overdue.csv", response_class=Table, responses=documented(UnknownLease, UnknownPlace))
 def table_of_overdue(
     caller: TheCaller,
     sort: _Sort = Sort.DAYS,
@@ -114,6 +126,7 @@ def table_of_overdue(
     """The same as a table, of up to 10,000 lines."""
     now = caller.now()
     with caller.reading_for() as reader:
+        _check_named(reader, customer, site)
         found = overdue_lines(reader, now, limit, sort, None, customer, class_, site)
     rows = (_line(one).model_dump(mode="json", by_alias=True) for one in found)
     return table_of(OverdueLine, (row | {"reasons": " ".join(row["reasons"])} for row in rows))

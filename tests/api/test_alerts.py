@@ -23,6 +23,7 @@ def late(world: Any) -> Any:
     """Three pallets at a customer, due one, two and three days before yesterday noon."""
     with world.store.writing() as tx:
         tx.put_partner(Partner("acme", sites=("cust-1",)))
+        tx.put_partner(Partner("bolt"))
         for n in range(1, 4):
             asset, began, due_at = f"p{n}", NOON - 9 * DAY, NOON - (n + 1) * DAY
             register_asset(tx, Asset(asset, "pallet", initial_stage="in_use"))
@@ -116,8 +117,18 @@ def test_overdue_of_a_customer_a_class_and_a_site(client: Any, worth: Any) -> No
         return found
 
     assert asked(customer="acme") == ["p3", "p2", "p1"]
-    assert asked(customer="bolt") == asked(site="nowhere") == []
+    assert asked(customer="bolt") == []
     assert asked(**{"class": "cage"}) == ["p3"]
+
+
+@pytest.mark.parametrize("filters", [{"customer": "bolted"}, {"site": "nowhere"}])
+def test_of_what_there_is_not_nothing_is_said_to_be_overdue(client: Any, filters: Any) -> None:
+    for path in ("/v1/overdue", "/v1/overdue.csv"):
+        assert client.get(path, params=filters).status_code == 404
+
+
+def test_of_whom_there_is_not_nothing_is_foreseen(client: Any) -> None:
+    assert client.get("/v1/forecast", params={"customer": "bolted"}).status_code == 404
 
 
 def test_overdue_tells_by_lease_and_by_stage_why_that_is_thought(client: Any, late: Any) -> None:

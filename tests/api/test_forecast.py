@@ -9,7 +9,7 @@ import pytest
 from api.foreseen import FRESH_S, KEPT_S, Foresight
 from tracker.audit import PROGRAM
 from tracker.facts import state
-from tracker.leases import Lease, Line, ends_at, starts_at
+from tracker.leases import Lease, Line, Partner, ends_at, starts_at
 from tracker.model import Asset, Fact
 from tracker.registry import save_asset
 from tracker.stamps import StampPolicy
@@ -29,6 +29,7 @@ def leased(world: Any) -> Callable[..., None]:
         times = starts_at(start, "UTC"), ends_at(due, "UTC")
         line = Line(id, "1", id, None, start, due, *times)
         with world.store.writing() as tx:
+            tx.put_partner(Partner(customer))
             save_asset(tx, Asset(id, "pallet"), PROGRAM)
             tx.put_lease(Lease(id, customer, ("cust",), "UTC", lines=(line,)))
             fact = Fact(id, "lease_started", id=f"f-{id}")
