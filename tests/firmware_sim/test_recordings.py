@@ -5,14 +5,11 @@ from __future__ import annotations
 import gzip
 import json
 from itertools import groupby
-from pathlib import Path
 
 import pytest
 
 from firmware_sim.recordings import read_capmetro, read_schenker
-
-DATA = Path(__file__).parents[2] / "../shared/data"
-with_data = pytest.mark.skipif(not DATA.is_dir(), reason="the shared recordings are not beside us")
+from tests.recordings import recording_in
 
 SCHENKER = """\
 index,SXXJ number,Container,Date,Time_UTC,Latitude,Longitude,Accuracy,Active,Reverse,Sleep,Door,\
@@ -165,9 +162,10 @@ def test_a_file_twice_or_of_another_kind_is_refused(capmetro, tmp_path):
         read_schenker(tmp_path / "0.csv.gz")
 
 
-@with_data
 def test_the_whole_of_schenker():
-    recording = read_schenker(DATA / "schenker_containers" / "161209_Schenker_Sensordaten.csv")
+    recording = read_schenker(
+        recording_in("schenker_containers") / "161209_Schenker_Sensordaten.csv"
+    )
     assert recording.rows == 27_049
     assert dict(recording.skipped) == {"empty": 1_151}
     assert len(recording) == 25_898
@@ -178,9 +176,8 @@ def test_the_whole_of_schenker():
     assert times == sorted(times)
 
 
-@with_data
 def test_the_whole_of_capmetro():
-    recording = read_capmetro(sorted((DATA / "capmetro_fleet").glob("*.csv.gz")))
+    recording = read_capmetro(sorted(recording_in("capmetro_fleet").glob("*.csv.gz")))
     assert (recording.rows, len(recording)) == (115_088, 115_088)
     assert not recording.skipped
     assert len({message.device for message in recording}) == 247

@@ -9,13 +9,12 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import pytest
 
 from gateway.mosquitto import free_port
+from tests.recordings import recording_in
 
-SCHENKER = Path(__file__).parents[3] / "shared/data/schenker_containers"
 WITHIN_S = 120
 HEADER = (
     "index,SXXJ number,Container,Date,Time_UTC,Latitude,Longitude,Accuracy,Active,Reverse,Sleep,"
@@ -119,9 +118,7 @@ def test_a_recording_is_stored_once_and_answered_from(retour, settings, tmp_path
 
 
 def test_nine_months_of_containers(retour):
-    file = SCHENKER / "161209_Schenker_Sensordaten.csv"
-    if not file.exists():
-        pytest.skip("the recording of the containers is not here")
+    file = recording_in("schenker_containers") / "161209_Schenker_Sensordaten.csv"
     status, shown, complaints = retour(
         "replay", file, "--format", "schenker", "--embedded", "--json"
     )

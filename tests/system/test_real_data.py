@@ -6,7 +6,6 @@ beside the repository.
 """
 
 import csv
-import os
 import random
 from bisect import bisect
 from collections import Counter, defaultdict
@@ -18,6 +17,7 @@ import pytest
 
 from firmware_sim.recordings import read_capmetro, read_schenker
 from gateway.decoders.native import decode_events
+from tests.recordings import recording_in
 from tracker.audit import PROGRAM
 from tracker.course import course
 from tracker.fold import encode, place_of
@@ -41,18 +41,10 @@ from tracker.wear import degree_hours
 from tracker.world import read_world
 
 ROOT = Path(__file__).parents[2]
-DATA = Path(os.environ.get("RETOUR_DATA") or ROOT.parent / "shared/data")
 POLICY = StampPolicy()
 METRES_PER_DEGREE = 111_195
 ABOUT = 1.05  # a degree of longitude is not as long everywhere on a track
 BEYOND_ALL = 10**15
-
-
-def recording_in(folder):
-    path = DATA / folder
-    if not path.is_dir():
-        pytest.skip(f"there is no {path}: RETOUR_DATA names the folder that holds {folder}")
-    return path
 
 
 class Played:
