@@ -47,8 +47,7 @@ def _rows(class_: AssetClass, story: Story, weight: float) -> list[Life]:
         (one.trips, one.at, 0, one) for one in story.inspections if one.judged.failed
     ]
     renewed = renewals(story.orders, class_)
-    ended = sorted(order.closed or 0 for order in story.orders if order.renews)
-    events += [(one.trips, at, 1, one.share) for one, at in zip(renewed, ended, strict=True)]
+    events += [(one.trips, one.at, 1, one.share) for one in renewed]
     made, age, last, entry, alive = list[Life](), 0.0, 0.0, 0.0, True
     now = _rates(story.worn.rates(len(renewed)))
     for trips, _, _, what in sorted(events, key=lambda event: event[:3]):

@@ -78,9 +78,8 @@ def _cells(content: str) -> Iterator[tuple[int, dict[str, str]]]:
     """Each row's cells that are not empty, and its line in the file."""
     content = content.removeprefix("\ufeff")
     head = content.partition("\n")[0]
-    apart = (
-        ";" if ";" in head and "," not in head else ","
-    )  # as spreadsheets have it in some countries
+    # Spreadsheets of some countries have semicolons.
+    apart = ";" if ";" in head and "," not in head else ","
     lines = csv.reader(StringIO(content), strict=True, delimiter=apart)
     try:
         header = [name.strip() for name in next(lines, [])]

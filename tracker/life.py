@@ -108,7 +108,7 @@ def renewals(orders: Sequence[Order], class_: AssetClass) -> list[Renewal]:
         share = one.done.restores
         if share is None:
             share = by_id.get(one.route or "", by_kind.get(one.kind, 0.0))
-        found.append(Renewal(one.trips or 0.0, share))
+        found.append(Renewal(one.trips or 0.0, share, one.closed or 0))
     return found
 
 

@@ -43,10 +43,11 @@ class Worn(NamedTuple):
 
 
 class Renewal(NamedTuple):
-    """Work that took away a share of the wear, after so many trips."""
+    """Work that took away a share of the wear, after so many trips, at a time (epoch ms)."""
 
     trips: float
     share: float
+    at: int = 0
 
 
 def used_until(usage: Usage, stage: str | None, at: int) -> Totals:

@@ -89,9 +89,10 @@ def close_order(
     those that were put in are in it from then on. Who ends it again in the same words has not heard
     the answer. Raises UnknownOrder, Outdated, BadWork; Conflict where it has ended otherwise."""
     known = tx.order(id)
-    same = (result, known.closed if known is not None and at is None else at)
-    if known is not None and known.closed is not None and (known.result, known.closed) == same:
-        return known
+    if known is not None and known.closed is not None:
+        told_again = known.result == result and at in (None, known.closed)
+        if told_again:
+            return known
     before = _open(tx, id, expected)
     at = act.now if at is None else at
     if at < before.opened:
