@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
+from secrets import token_hex
 from typing import Annotated
 
 import typer
@@ -20,6 +21,10 @@ EVERY = 2**31 - 1  # rows: of what is shown as a whole
 COMPARED, DEVICES_COMPARED = 100, 1_000  # ids that may have been meant
 
 AssetId = Annotated[str, typer.Argument(help="Its id.", show_default=False)]
+RecordId = Annotated[
+    str | None,
+    typer.Option("--id", help="Its id: the same again changes nothing.", show_default="a new one"),
+]
 Since = Annotated[
     int | None,
     typer.Option("--from", parser=when, metavar="TIME", help="From this event time on."),
@@ -28,6 +33,11 @@ Until = Annotated[
     int | None,
     typer.Option("--to", parser=when, metavar="TIME", help="Up to, not at, this event time."),
 ]
+
+
+def named(id: str | None) -> str:
+    """The id of what is told, or else a new one."""
+    return id or f"terminal-{token_hex(8)}"
 
 
 def opened() -> tuple[Store, int]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from secrets import token_hex
 from typing import Annotated, TypeVar
 
 import typer
 from pydantic import ValidationError
 
-from commands.asking import AssetId, about
+from commands.asking import AssetId, RecordId, about, named
 from commands.settings import load_settings
 from commands.show import UserError, say, when
 from tracker.audit import Act
@@ -22,10 +21,6 @@ from tracker.stamps import StampPolicy
 
 _T = TypeVar("_T")
 YES, NO = ("yes", "ok", "true"), ("no", "bad", "false")
-RecordId = Annotated[
-    str | None,
-    typer.Option("--id", help="Its id: the same again changes nothing.", show_default="a new one"),
-]
 
 
 def inspect_command(
@@ -75,7 +70,7 @@ def inspect_command(
     made, is_new = _done(
         asset,
         lambda tx, act, policy: inspect(
-            tx, _named(id), asset, act.now if at is None else at, found, act, policy
+            tx, named(id), asset, act.now if at is None else at, found, act, policy
         ),
     )
     say(_found(made) + ("" if is_new else ", as it was before"))
@@ -126,17 +121,13 @@ def decide_command(
         known = tx.decisions_of([asset]).get(asset, [])
         last = known[-1].number if known else 0
         seen = last if after is None else after
-        return decide(tx, _named(id), asset, route, seen, reason, act, policy)
+        return decide(tx, named(id), asset, route, seen, reason, act, policy)
 
     made, is_new = _done(asset, decided)
     best = made.recommended or "nothing"
     how = f"though {best} is recommended" if made.overrides else "as recommended"
     known = "" if is_new else ", as it was before"
     say(f"decision {made.id}, number {made.number} about {asset}: {route}, {how}{known}")
-
-
-def _named(id: str | None) -> str:
-    return id or f"terminal-{token_hex(8)}"
 
 
 def _done(asset: str, do: Callable[[Writer, Act, StampPolicy], _T]) -> _T:

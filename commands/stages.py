@@ -4,12 +4,11 @@ know of it."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from secrets import token_hex
 from typing import Annotated, Any
 
 import typer
 
-from commands.asking import EVERY, AssetId, about, known_site, opened
+from commands.asking import EVERY, AssetId, RecordId, about, known_site, named, opened
 from commands.settings import load_settings
 from commands.show import AsJson, UserError, iso, lasting, legible, say, show, show_rows, when
 from tracker import stages as asked
@@ -197,10 +196,7 @@ def fact(
         int | None,
         typer.Option(parser=when, metavar="TIME", help="When it happened.", show_default="now"),
     ] = None,
-    id: Annotated[
-        str | None,
-        typer.Option(help="Its id: the same fact again changes nothing.", show_default="a new one"),
-    ] = None,
+    id: RecordId = None,
     by: Annotated[str | None, typer.Option(help="Who says so.")] = None,
     text: Annotated[str | None, typer.Option("--note", help="What else there is to say.")] = None,
 ) -> None:
@@ -215,7 +211,7 @@ def fact(
     settings = load_settings()
     said = {"by": by, "note": text, TOLD.get(kind, "stage"): stage}
     fields = {name: value for name, value in said.items() if value is not None}
-    fields |= {"id": id or f"terminal-{token_hex(8)}", "asset": asset, "kind": kind}
+    fields |= {"id": named(id), "asset": asset, "kind": kind}
     try:
         stated = [fact_of(fields | {"at": now if at is None else at})]
         with settings.store(must_exist=True).writing() as tx:
